@@ -1,0 +1,68 @@
+"""The command line: one module per command, parsing and printing only."""
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+import typer
+
+from tinkersql._version import __version__
+from tinkersql.cli.compare import compare
+from tinkersql.cli.data import app as data
+from tinkersql.cli.report import report
+from tinkersql.cli.run import run
+from tinkersql.cli.serve import serve
+from tinkersql.errors import Interrupted, TinkersqlError
+
+app = typer.Typer(
+    name="tinkersql",
+    help="Fine-tune a small language model for text-to-SQL, and prove the gain with executed queries.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run)
+app.command("compare")(compare)
+app.command("serve")(serve)
+app.command("report")(report)
+app.add_typer(data, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run the command line: errors of the user become one line and a non-zero exit code."""
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except TinkersqlError as error:
+        _fail(str(error), error.exit_code, at_once=isinstance(error, Interrupted))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped", Interrupted.exit_code, at_once=True)
+    except BrokenPipeError:
+        os._exit(1)  # whoever read our output has gone; there is nobody left to tell
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """The first Ctrl-C lets the work stop in good order; a second one ends the process at once."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(Interrupted.exit_code))
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, code: int, *, at_once: bool = False) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    if at_once:
+        sys.stdout.flush()
+        os._exit(code)  # the SDK's threads may retry for minutes; a person who pressed Ctrl-C does not wait
+    sys.exit(code)

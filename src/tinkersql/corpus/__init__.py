@@ -1,0 +1,8 @@
+"""Examples: read, split and described; `tinkersql.corpus.generate` makes new ones."""
+
+from tinkersql.corpus.examples import Example
+from tinkersql.corpus.kinds import KINDS, kind_of
+from tinkersql.corpus.reading import BUILT_IN, HUB, Corpus, load
+from tinkersql.corpus.splitting import Split, count_kinds, split
+
+__all__ = ["BUILT_IN", "HUB", "KINDS", "Corpus", "Example", "Split", "count_kinds", "kind_of", "load", "split"]

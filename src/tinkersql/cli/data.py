@@ -1,0 +1,58 @@
+"""``tinkersql data``: fetch, make and describe data."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinkersql.console import Terminal
+from tinkersql.errors import RunError
+
+app = typer.Typer(help="Fetch, generate and describe question-and-SQL data.", no_args_is_help=True)
+
+
+@app.command()
+def get(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """Fetch b-mc2/sql-create-context from the Hugging Face hub into the cache, and print where it is."""
+    from tinkersql.corpus import hub
+
+    with Terminal().downloads() as progress:
+        path = hub.fetch(progress)
+    print(jsonlib.dumps({"path": str(path)}) if json else path)
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Argument(help="The JSON file to write.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Write the built-in examples as a JSON array of question, context and answer, for any script of the exercise."""
+    from tinkersql.corpus.reading import built_in, to_row
+
+    corpus = built_in()
+    try:
+        out.write_text(jsonlib.dumps([to_row(e) for e in corpus.examples], indent=0) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{out}: cannot be written ({error.strerror})") from None
+    summary = {"path": str(out), "examples": len(corpus.examples), "sha256": corpus.sha256}
+    print(jsonlib.dumps(summary) if json else f"{len(corpus.examples):,} examples in {out}")
+
+
+@app.command()
+def stats(
+    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Say how many examples there are, of which kinds, and what the data's hash is."""
+    from tinkersql import corpus
+
+    loaded = corpus.load(data, Terminal())
+    kinds = corpus.count_kinds(loaded.examples)
+    if json:
+        facts = {"source": loaded.source, "sha256": loaded.sha256, "examples": len(loaded.examples), "kinds": kinds}
+        print(jsonlib.dumps(facts))
+        return
+    print(f"{loaded.source}: {len(loaded.examples):,} examples, sha256 {loaded.sha256}")
+    for kind, count in kinds.items():
+        print(f"{count:>8,}  {count / len(loaded.examples):>6.1%}  {kind}")

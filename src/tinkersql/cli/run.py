@@ -1,0 +1,138 @@
+"""``tinkersql run``: the whole exercise."""
+
+import json as jsonlib
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tinkersql.console import Terminal
+from tinkersql.errors import SettingsError
+from tinkersql.settings import PRESETS, resolve
+
+_DEFAULTS, _EXERCISE = PRESETS["cpu"], PRESETS["exercise"]
+
+
+def _help(text: str, name: str) -> str:
+    return f"{text} [cpu: {getattr(_DEFAULTS, name)}, exercise: {getattr(_EXERCISE, name)}]"
+
+
+def run(
+    data: Annotated[
+        str | None,
+        typer.Option(help="A JSON array or .jsonl of question, context, answer; 'built-in'; or 'hub' (the default)."),
+    ] = None,
+    preset: Annotated[str, typer.Option(help="'cpu' for a laptop, 'exercise' for the course's own values.")] = "cpu",
+    model: Annotated[
+        str | None, typer.Option(help="A Llama-architecture hub name or folder; the service's name for it elsewhere.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="'embedded' (the default) or 'tinker' (hosted; needs TINKER_API_KEY).")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="Any Tinker-compatible service.")] = None,
+    test_size: Annotated[int | None, typer.Option(help=_help("Questions to measure on.", "test_size"))] = None,
+    seed: Annotated[int | None, typer.Option(help="Of split, order of training and adapter.")] = None,
+    examples: Annotated[
+        int | None, typer.Option(help=_help("Training budget in examples; 0 is one epoch.", "examples"))
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help=_help("Examples per step; rescales the learning rate.", "batch_size"))
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help=_help("Adam's rate.", "learning_rate"))] = None,
+    schedule: Annotated[str | None, typer.Option(help=_help("'constant' or 'linear' decay.", "schedule"))] = None,
+    rank: Annotated[int | None, typer.Option(help=_help("LoRA rank.", "rank"))] = None,
+    train_unembed: Annotated[
+        bool | None, typer.Option(help=_help("Adapt the unembedding too.", "train_unembed"))
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(help=_help("Longest answer.", "max_tokens"))] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="A text that ends an answer; repeatable; \\n is a line break.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option(help="Prompt with {schema} and {question}; \\n is a line break.")
+    ] = None,
+    shots: Annotated[
+        int | None, typer.Option(help=_help("Examples in the few-shot baseline; 0 skips it.", "shots"))
+    ] = None,
+    evaluation_workers: Annotated[
+        int | None, typer.Option(help=_help("Questions in flight.", "evaluation_workers"))
+    ] = None,
+    judge_workers: Annotated[
+        int | None, typer.Option(help=_help("Processes comparing queries.", "judge_workers"))
+    ] = None,
+    save_every: Annotated[
+        int | None, typer.Option(help=_help("Steps between checkpoints; 0: only at the end.", "save_every"))
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")] = None,
+    runs: Annotated[Path, typer.Option(help="Where run folders lie.")] = Path("runs"),
+    json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+) -> None:
+    """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
+    given: dict[str, Any] = {
+        "data": data,
+        "model": model,
+        "backend": backend,
+        "base_url": base_url,
+        "test_size": test_size,
+        "seed": seed,
+        "examples": examples,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "rank": rank,
+        "train_unembed": train_unembed,
+        "max_tokens": max_tokens,
+        "stops": tuple(_line_breaks(text) for text in stop) if stop else None,
+        "template": _line_breaks(template) if template is not None else None,
+        "shots": shots,
+        "evaluation_workers": evaluation_workers,
+        "judge_workers": judge_workers,
+        "save_every": save_every,
+    }
+    if preset not in PRESETS:
+        raise SettingsError(f"--preset {preset}: no such preset; choose one of {', '.join(PRESETS)}")
+    resolved = resolve(preset, given)
+    from tinkersql.run import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
+
+    folder, result = main_path(resolved, runs, name or datetime.now().strftime("%Y-%m-%d-%H%M%S"), Terminal())
+    if json:
+        print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        _print_summary(result, folder.path)
+
+
+def _line_breaks(text: str) -> str:
+    r"""A shell passes ``\n`` as two characters; nobody means them literally in a prompt."""
+    return text.replace("\\n", "\n")
+
+
+def _print_summary(result: dict[str, Any], folder: Path) -> None:
+    console = Console(highlight=False)
+    table = Table("model", "right", "execution match", "95 % interval", "empty", "not SQL", "cut off")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for label, e in result["evaluations"].items():
+        interval = f"{e['low']:.1%} – {e['high']:.1%}"
+        right = f"{e['matches']} of {e['n']}"
+        table.add_row(label, right, f"{e['rate']:.1%}", interval, *(str(e[k]) for k in ("empty", "not_sql", "cut_off")))
+    console.print()
+    console.print(table)
+    for c in result["comparisons"]:
+        console.print(
+            f"{c['b']} against {c['a']}: {c['difference']:+.1%} (95 % interval {c['low']:+.1%} to {c['high']:+.1%}); "
+            f"{c['b_only']} questions gained, {c['a_only']} lost, McNemar p = {c['p_value']:.2g}"
+        )
+    console.print(
+        "Novel schemas: "
+        + ", ".join(f"{label} {e['matches']} of {e['n']} right" for label, e in result["novel"].items())
+    )
+    t = result["training"]
+    console.print(
+        f"Training: {t['examples']:,} examples, loss {t['first_loss']:.3f} → {t['final_loss']:.3f}, "
+        f"{t['seconds']:.0f} s at {t['tokens_per_second']:.0f} tokens/s"
+    )
+    console.print(f"Whole run: {result['seconds']:.0f} s, peak memory {result['peak_memory_mib'] / 1024:.1f} GiB")
+    console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)

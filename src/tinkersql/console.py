@@ -1,0 +1,122 @@
+"""What a person sees while work goes on: lines and progress bars, on standard error.
+
+Standard output stays free for results, so that ``--json`` can be piped.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from tinkersql.cache import Progress, silent
+
+Advance = Callable[..., None]
+"""``advance(by=1, note="")``: so much more is done; the note (a loss, say) stands at the end of the bar."""
+
+
+class Reporter(Protocol):
+    """Whoever is told how the work goes on."""
+
+    def say(self, text: str) -> None:
+        """Show one line."""
+        ...
+
+    def track(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
+        """Open a progress bar over ``total`` units (None: unknown); the context yields its `Advance`."""
+        ...
+
+    def downloads(self) -> AbstractContextManager[Progress]:
+        """Bars for downloads and conversions; the context yields the callback that `tinkersql.cache` describes."""
+        ...
+
+
+class _Rate(ProgressColumn):
+    """Units per second, averaged by rich over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        rate = f"{speed:.1f}" if speed is not None else "–"
+        return Text(f"{rate} {task.fields['unit']}/s", style="cyan")
+
+
+class Terminal:
+    """The reporter of the command line: rich bars on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Show one line; rich markup in it is honoured."""
+        self.console.print(text)
+
+    @contextmanager
+    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
+        """Open a progress bar with rate, time left and a note."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[note]}"),
+        )
+        with Bars(*columns, console=self.console) as bars:
+            task = bars.add_task(label, total=total, unit=unit, note="")
+
+            def advance(by: float = 1, note: str = "") -> None:
+                bars.update(task, advance=by)
+                if note:
+                    bars.update(task, note=note)
+
+            yield advance
+
+    @contextmanager
+    def downloads(self) -> Iterator[Progress]:
+        """One bar per label, with rate and time left where the total is known."""
+        columns = (
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=28),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
+        )
+        with Bars(*columns, console=self.console) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def progress(label: str, done: int, total: int | None) -> None:
+                if label not in tasks:
+                    tasks[label] = bars.add_task(label, total=total)
+                bars.update(tasks[label], completed=done, total=total)
+
+            yield progress
+
+
+class Silent:
+    """A reporter that shows nothing, for use as a library."""
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
+
+    @contextmanager
+    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
+        """Count nothing."""
+        yield lambda by=1, note="": None
+
+    @contextmanager
+    def downloads(self) -> Iterator[Progress]:
+        """Show nothing."""
+        yield silent

@@ -1,0 +1,129 @@
+"""Read examples from a file, the hub or the built-in generator."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinkersql.cache import sha256_of
+from tinkersql.console import Reporter
+from tinkersql.corpus import hub
+from tinkersql.corpus.examples import Example
+from tinkersql.corpus.generate import generate
+from tinkersql.errors import DataError
+
+BUILT_IN = "built-in"
+HUB = "hub"
+KEYS = ("question", "context", "answer")
+"""The keys of a row, as in ``b-mc2/sql-create-context``: question, schema, gold query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Examples and where they come from.
+
+    Attributes:
+        examples: In the order of the source.
+        source: A file path, ``hub: …`` or ``built-in``, for people.
+        sha256: Of the file's bytes, or of the generated examples written as JSON.
+    """
+
+    examples: tuple[Example, ...]
+    source: str
+    sha256: str
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the examples were generated (and so carry a domain and a pattern)."""
+        return self.source.startswith(BUILT_IN)
+
+
+def load(data: str, reporter: Reporter) -> Corpus:
+    """Load ``built-in``, ``hub`` or a data file.
+
+    Raises:
+        DataError: Missing, unreadable, empty or malformed data; the hub out of reach.
+    """
+    if data == BUILT_IN:
+        return built_in()
+    if data == HUB:
+        with reporter.downloads() as progress:
+            path = hub.fetch(progress)
+        return Corpus(read_file(path), f"hub: {hub.DATASET}", sha256_of(path))
+    path = Path(data).expanduser()
+    return Corpus(read_file(path), str(path), sha256_of(path))
+
+
+def built_in() -> Corpus:
+    """The generated examples: always the same, wherever they are made."""
+    examples = tuple(generate())
+    text = json.dumps([to_row(example) for example in examples])
+    return Corpus(examples, f"{BUILT_IN} (generated)", hashlib.sha256(text.encode()).hexdigest())
+
+
+def to_row(example: Example) -> dict[str, str]:
+    """An example as a row of a data file, with the keys `KEYS`."""
+    return dict(zip(KEYS, (example.question, example.schema, example.gold), strict=True))
+
+
+def read_file(path: Path) -> tuple[Example, ...]:
+    """Read a JSON array or JSON lines of objects with the keys `KEYS`.
+
+    Raises:
+        DataError: The file is missing, unreadable, no UTF-8, no JSON array, empty, or a row lacks a key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; check --data, or use --data built-in") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSON") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    rows = list(_lines(path, text) if path.suffix in (".jsonl", ".ndjson") else _array(path, text))
+    if not rows:
+        raise DataError(f"{path}: no rows; at least a few examples with {', '.join(KEYS)} are needed")
+    return tuple(_example(path, where, row) for where, row in rows)
+
+
+def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
+    try:
+        rows = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
+            "one JSON object per line goes into a file named .jsonl"
+        ) from None
+    except RecursionError:
+        raise DataError(f"{path}: JSON nested too deeply; a flat array of rows is expected") from None
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: a JSON array of rows is expected, but the file holds {_kind(rows)}")
+    for number, row in enumerate(rows, 1):
+        yield f"row {number}", row
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise DataError(f"{path}: line {number} is not valid JSON ({error})") from None
+
+
+def _example(path: Path, where: str, row: Any) -> Example:
+    if not isinstance(row, dict):
+        raise DataError(f"{path}: {where} is {_kind(row)}; an object with {', '.join(KEYS)} is expected")
+    for key in KEYS:
+        if key not in row:
+            raise DataError(f"{path}: {where} has no '{key}' (its keys: {', '.join(map(str, row)) or 'none'})")
+        if not isinstance(row[key], str) or not row[key].strip():
+            raise DataError(f"{path}: {where}: '{key}' must be a non-empty text")
+    return Example(row["question"], row["context"], (row["answer"],))
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

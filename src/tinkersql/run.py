@@ -1,0 +1,218 @@
+"""The main path: the whole exercise, from data to report, readable from top to bottom."""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tinkersql import backend as backends
+from tinkersql import corpus, report
+from tinkersql._version import __version__
+from tinkersql.backend import Backend
+from tinkersql.console import Reporter
+from tinkersql.corpus import Corpus, Example, Split
+from tinkersql.evaluation import Prediction, ask, compare_paired, judge, summarise
+from tinkersql.evaluation.suites import NOVEL
+from tinkersql.prompts import Prompts, encode_datum
+from tinkersql.runs import RunFolder, command_line, now
+from tinkersql.settings import Resolved, Settings
+from tinkersql.tuning import Training, train
+
+
+def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Do the exercise: data, base evaluation, training, tuned evaluation, novel schemas, report.
+
+    Args:
+        resolved: The settings and where they come from.
+        runs: The folder that holds run folders.
+        name: This run's folder in it.
+        reporter: Shows what goes on.
+
+    Returns:
+        The run folder, and what its ``result.json`` holds.
+
+    Raises:
+        TinkersqlError: Whatever a user can mend; what was measured until then stays in the run folder.
+        Interrupted: Ctrl-C during training, after a checkpoint has been saved.
+    """
+    settings = resolved.settings
+    facts = _Facts()
+    with facts.phase("load data"):
+        data = corpus.load(settings.data, reporter)
+        split = corpus.split(data, settings.test_size, settings.seed)
+    training_examples = split.train[: settings.examples or None]
+    facts.data = _describe(data, split, training_examples)
+    _introduce(resolved, facts.data, reporter)
+
+    folder = RunFolder.create(runs, name)
+    folder.write_config(resolved)
+    try:
+        with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
+            facts.backend = backend
+            with facts.phase("start"):
+                trainer = service.create_lora_training_client(
+                    backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
+                ).result()
+                tokenizer = trainer.get_tokenizer()
+                base = trainer.save_weights_and_get_sampling_client().result()
+
+            plain = Prompts(settings.template)
+            exam = _Exam(settings, folder, facts, tokenizer, reporter)
+            exam.take("base", base, plain, split.test)
+            if settings.shots:
+                few_shot = Prompts(settings.template, shots=split.train[: settings.shots])
+                exam.take(f"base-{settings.shots}-shot", base, few_shot, split.test)
+            exam.take("novel-base", base, plain, NOVEL)
+
+            with facts.phase("train") as phase:
+                datums = [encode_datum(tokenizer, plain, example) for example in training_examples]
+                facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
+                phase["tokens"] = facts.training.tokens
+
+            with facts.phase("save"):
+                state_path = trainer.save_state("final", overwrite=True).result().path
+                sampler_path = trainer.save_weights_for_sampler("final").result().path
+                folder.add_checkpoint(
+                    {
+                        "step": facts.training.steps,
+                        "examples": facts.training.examples,
+                        "kind": "final",
+                        "state_path": state_path,
+                        "sampler_path": sampler_path,
+                    }
+                )
+
+            tuned = service.create_sampling_client(model_path=sampler_path).result()
+            exam.take("tuned", tuned, plain, split.test)
+            exam.take("novel-tuned", tuned, plain, NOVEL)
+    finally:
+        result = facts.to_dict(folder.path.name, resolved.preset)
+        folder.write_result(result)
+    with facts.phase("report"):
+        report.build(folder.path)
+    return folder, result
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What has been found out so far; becomes ``result.json``, also after an interruption."""
+
+    created: str = field(default_factory=now)
+    started: float = field(default_factory=time.monotonic)
+    data: dict[str, Any] = field(default_factory=dict)
+    backend: Backend | None = None
+    training: Training | None = None
+    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    phases: list[dict[str, Any]] = field(default_factory=list)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[dict[str, Any]]:
+        """Time a phase; the body may set ``tokens``, from which the rate follows."""
+        entry: dict[str, Any] = {"name": name, "seconds": 0.0, "tokens": 0, "tokens_per_second": None}
+        started = time.monotonic()
+        yield entry
+        entry["seconds"] = time.monotonic() - started
+        entry["tokens_per_second"] = entry["tokens"] / entry["seconds"] if entry["tokens"] else None
+        self.phases.append(entry)
+
+    def to_dict(self, name: str, preset: str) -> dict[str, Any]:
+        backend = self.backend
+        pairs = [(before, "tuned") for before in self.predictions if before.startswith("base")]
+        return {
+            "name": name,
+            "created": self.created,
+            "finished": now(),
+            "seconds": time.monotonic() - self.started,
+            "tinkersql": __version__,
+            "sdk": version("tinker"),
+            "command": command_line(),
+            "preset": preset,
+            "backend": {"kind": backend.kind, "model": backend.model} if backend else None,
+            "model": backend.provenance if backend else None,
+            "data": self.data,
+            "evaluations": {name: e for name, e in self.evaluations.items() if not name.startswith("novel-")},
+            "novel": {
+                name.removeprefix("novel-"): {"n": e["n"], "matches": e["matches"]}
+                for name, e in self.evaluations.items()
+                if name.startswith("novel-")
+            },
+            "comparisons": [self._compare(a, b) for a, b in pairs if b in self.predictions],
+            "training": self.training.to_dict() if self.training else None,
+            "phases": self.phases,
+            "peak_memory_mib": _peak_memory_mib(),
+        }
+
+    def _compare(self, a: str, b: str) -> dict[str, Any]:
+        right_a, right_b = ([p.right for p in self.predictions[name]] for name in (a, b))
+        return {"a": a, "b": b, "n": len(right_a), **asdict(compare_paired(right_a, right_b))}
+
+
+@dataclass(frozen=True, slots=True)
+class _Exam:
+    """Asks, judges and records: the same for every model."""
+
+    settings: Settings
+    folder: RunFolder
+    facts: _Facts
+    tokenizer: Any
+    reporter: Reporter
+
+    def take(self, name: str, sampler: Any, prompts: Prompts, examples: Sequence[Example]) -> None:
+        """Put the questions to the model and keep predictions and figures under ``name``."""
+        label = name.replace("-", " ")
+        with self.facts.phase(f"ask {label}") as phase:
+            answers = ask(sampler, self.tokenizer, prompts, examples, self.settings, self.reporter, f"ask {label}")
+            phase["tokens"] = sum(answer.prompt_tokens + answer.tokens for answer in answers)
+        with self.facts.phase(f"judge {label}"):
+            predictions = judge(examples, answers, self.settings.judge_workers, self.reporter, f"judge {label}")
+        self.folder.write_predictions(name, [p.to_dict(index) for index, p in enumerate(predictions)])
+        self.facts.predictions[name] = predictions
+        speed = {key: phase[key] for key in ("seconds", "tokens", "tokens_per_second")}
+        self.facts.evaluations[name] = summarise(predictions) | speed
+        right = sum(p.right for p in predictions)
+        self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
+
+
+def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict[str, Any]:
+    notes = list(split.notes)
+    if len(trained_on) < len(split.train):
+        notes.append(
+            f"Training takes {len(trained_on):,} of {len(split.train):,} training examples, chosen at random "
+            "by the seed (--examples 0 takes them all)."
+        )
+    return {
+        "source": data.source,
+        "sha256": data.sha256,
+        "examples": len(data.examples),
+        "train": len(split.train),
+        "test": len(split.test),
+        "trained_on": len(trained_on),
+        "kinds": corpus.count_kinds(data.examples),
+        "notes": notes,
+    }
+
+
+def _introduce(resolved: Resolved, data: dict[str, Any], reporter: Reporter) -> None:
+    reporter.say(f"[bold]Data[/bold]  {data['source']}, sha256 {data['sha256'][:12]}…")
+    reporter.say(f"  {data['examples']:,} examples: {data['train']:,} to train on, {data['test']:,} to test on")
+    total = sum(data["kinds"].values())
+    reporter.say("  " + ", ".join(f"{kind} {count / total:.0%}" for kind, count in data["kinds"].items()))
+    for note in data["notes"]:
+        reporter.say(f"  {note}")
+    reporter.say(f"[bold]Settings[/bold]  preset {resolved.preset}")
+    for name, entry in resolved.to_dict().items():
+        if not entry["source"].startswith("preset"):
+            reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")
+
+
+def _peak_memory_mib() -> float:
+    """Peak resident memory of this process plus that of its largest child that has ended, in MiB (an upper bound)."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(peaks) * unit / 2**20
