@@ -40,6 +40,7 @@ def convert(file: Path, folder: Path, progress: Progress = silent) -> None:
 
     Raises:
         ModelError: the file is no GGUF, or not one of a Llama model with SmolLM's tokenizer.
+        OSError: the folder cannot be written, or the disk is full.
     """
     from gguf import GGUFReader
 
@@ -64,6 +65,7 @@ def convert(file: Path, folder: Path, progress: Progress = silent) -> None:
 def _write_weights(reader: Any, metadata: Mapping[str, Any], path: Path, progress: Progress) -> None:
     import torch
     from gguf.quants import dequantize
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     heads = {
@@ -78,7 +80,10 @@ def _write_weights(reader: Any, metadata: Mapping[str, Any], path: Path, progres
             array = _halves_from_pairs(array, heads[kind])
         weights[_hub_name(tensor.name)] = torch.tensor(array, dtype=torch.bfloat16)
         progress("convert the model (tensors)", done, len(reader.tensors))
-    save_file(weights, path, metadata={"format": "pt"})
+    try:
+        save_file(weights, path, metadata={"format": "pt"})
+    except SafetensorError as error:  # its name for a full disk
+        raise OSError(str(error)) from error
 
 
 def _halves_from_pairs(weight: "np.ndarray", heads: int) -> "np.ndarray":

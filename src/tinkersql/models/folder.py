@@ -9,7 +9,21 @@ from tinkersql.cache import sha256_of
 from tinkersql.errors import ModelError
 
 ARCHITECTURE = "LlamaForCausalLM"
-_MEND = f"use a folder or hub name of a {ARCHITECTURE} model with config.json, tokenizer.json and *.safetensors"
+_MEND = f"use a folder or hub name of a {ARCHITECTURE} model with config.json, tokenizer.json and model.safetensors"
+
+HUB_FILES = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+    "README.md",
+)
+"""What is wanted of a hub repository: no pickles, no copies in other formats."""
 
 
 def check_folder(folder: Path) -> None:
@@ -25,8 +39,8 @@ def check_folder(folder: Path) -> None:
     for name in ("config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise ModelError(f"{folder} has no {name}: {_MEND}")
-    check_config(_read_json(folder / "config.json"), str(folder))
-    _read_json(folder / "tokenizer.json")
+    check_config(read_json(folder / "config.json"), str(folder))
+    read_json(folder / "tokenizer.json")
     _check_weights(folder)
 
 
@@ -44,24 +58,23 @@ def check_config(config: dict[str, Any], where: str) -> None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors files that make up the model, sorted by name; shards are taken from the index where there is one.
+    """The files with the model's weights, as ``transformers`` finds them: ``model.safetensors``, or its shards by name.
 
     Raises:
-        ModelError: there are none, or the index names one that is missing.
+        ModelError: there are none, or the index names a shard that is missing.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = [folder / name for name in sorted(set(_read_json(index).get("weight_map", {}).values()))]
-    else:
-        files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        pickled = any(folder.glob("*.bin"))
-        hint = " (only pickled *.bin, which are never loaded: they can run code)" if pickled else ""
-        raise ModelError(f"{folder} has no *.safetensors{hint}: {_MEND}")
-    for file in files:
-        if not file.is_file():
-            raise ModelError(f"{folder} lacks the shard {file.name}: download the model again")
-    return files
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if not index.is_file():
+        raise ModelError(
+            f"{folder} has no {single.name} (pickled *.bin files are not loaded, for they can run code): {_MEND}"
+        )
+    names = sorted(set(read_json(index).get("weight_map", {}).values()))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing or not names:
+        raise ModelError(f"{folder} lacks {', '.join(missing) or 'all shards'}: download the model again")
+    return [folder / name for name in names]
 
 
 def weights_sha256(folder: Path) -> str:
@@ -83,6 +96,21 @@ def license_of(folder: Path) -> str:
         return "unknown"
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a model's file.
+
+    Raises:
+        ModelError: it cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is no JSON object: {_MEND}")
+    return content
+
+
 def _check_weights(folder: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
@@ -92,14 +120,10 @@ def _check_weights(folder: Path) -> None:
             with safe_open(file, framework="numpy"):
                 pass
         except (SafetensorError, OSError) as error:
-            raise ModelError(f"{file} is damaged ({error}): download the model again") from error
+            raise _unreadable(file, error) from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read ({error}): download the model again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} is no JSON object: download the model again")
-    return content
+def _unreadable(file: Path, error: Exception) -> ModelError:
+    # Resolved, because a file in the hub's cache is a link, and deleting only the link would bring the damage back.
+    advice = f"if it is damaged, delete {file.resolve()} and download the model again"
+    return ModelError(f"{file} cannot be read ({error}): {advice}")

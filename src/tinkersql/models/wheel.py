@@ -40,9 +40,9 @@ def ready_folder(progress: Progress) -> Path:
             with atomic_folder(folder) as new, TemporaryDirectory(dir=new.parent) as scratch:
                 convert(_extract(_download(Path(scratch), progress)), new, progress)
         except OSError as error:
-            raise ModelError(
-                f"cannot write the model into {folder.parent} ({error.strerror}): set TINKERSQL_CACHE to another folder"
-            ) from error
+            reason = error.strerror or error
+            advice = "make room, or set TINKERSQL_CACHE to another folder"
+            raise ModelError(f"cannot write the model into {folder.parent} ({reason}): {advice}") from error
     return folder
 
 
