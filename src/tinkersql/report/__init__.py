@@ -1,0 +1,9 @@
+"""A run's page: one self-contained HTML file, built from the run folder alone.
+
+`files` reads the folder, `witness` draws the databases on which queries differ, `charts` draws SVG, and `page` puts
+them together with `page.html`, `macros.html`, `style.css` and `filter.js`.
+"""
+
+from tinkersql.report.page import build
+
+__all__ = ["build"]

@@ -1,0 +1,18 @@
+"""``tinkersql report``: build a run's page again."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="The run's folder, such as runs/NAME.")],
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Build a run's report.html from the files in its folder, and print where it is."""
+    from tinkersql.report import build
+
+    page = build(run)
+    print(jsonlib.dumps({"report": str(page)}) if json else page)

@@ -1,0 +1,31 @@
+// Narrows the list of wrong predictions. The page is complete without it: the controls stay hidden then.
+(() => {
+  const controls = document.getElementById("filter");
+  if (!controls) return;
+  const items = [...document.querySelectorAll("#wrong-list > details")];
+  const [text, verdict, broken] = ["filter-text", "filter-verdict", "filter-broken"].map((id) => document.getElementById(id));
+  const shown = document.getElementById("filter-shown");
+
+  function apply() {
+    const wanted = text.value.toLowerCase();
+    let count = 0;
+    for (const item of items) {
+      const fits =
+        (!verdict.value || item.dataset.verdict === verdict.value) &&
+        (!broken.checked || item.dataset.broken === "yes") &&
+        item.textContent.toLowerCase().includes(wanted);
+      item.hidden = !fits;
+      count += fits;
+    }
+    shown.textContent = `${count} of ${items.length} shown`;
+  }
+
+  controls.addEventListener("input", apply);
+  document.getElementById("filter-open").addEventListener("click", () => {
+    const visible = items.filter((item) => !item.hidden);
+    const open = visible.some((item) => !item.open);
+    for (const item of visible) item.open = open;
+  });
+  controls.hidden = false;
+  apply();
+})();

@@ -1,0 +1,323 @@
+"""From a run folder to its page: the figures, lists and charts that the template shows, in the order of the page."""
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
+from markupsafe import Markup
+
+from tinkersql.errors import RunError
+from tinkersql.evaluation.statistics import wilson
+from tinkersql.report import witness, wording
+from tinkersql.report.charts import Charts, Dot, Part
+from tinkersql.report.files import Prediction, RunFiles, read
+
+MAX_SQL = 3000
+"""Characters shown of one query, schema or answer; the prediction files hold all of them."""
+
+MAX_FIXED = 6
+"""Examples shown of questions that training fixed."""
+
+TONES = {"base": "base", "base_3_shot": "shots", "tuned": "tuned"}
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """Matches among n questions with the bounds of the 95 % Wilson interval, which are fractions."""
+
+    n: int
+    matches: int
+    low: float
+    high: float
+
+    @property
+    def small(self) -> bool:
+        """Whether the sample is too small to say much."""
+        return self.n < wording.SMALL_SAMPLE
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question with the tuned model's prediction and, where known, the base model's."""
+
+    number: int
+    tuned: Prediction
+    base: Prediction | None
+
+    @property
+    def broken(self) -> bool:
+        """Whether training broke it: right before, wrong after."""
+        return self.base is not None and self.base.matches and not self.tuned.matches
+
+    @property
+    def fixed(self) -> bool:
+        """Whether training fixed it: wrong before, right after."""
+        return self.base is not None and not self.base.matches and self.tuned.matches
+
+
+def build(run_folder: Path) -> Path:
+    """Write ``report.html`` into a run folder and return its path.
+
+    The page is one file that loads nothing: styles, charts and the small filter script are inside it. A run that was
+    interrupted gets a page of what there is, which says what is missing.
+
+    Raises:
+        RunError: The folder is missing, is no run folder, holds a damaged file, or cannot be written.
+    """
+    target = run_folder / "report.html"
+    run = read(run_folder)
+    try:
+        html = render(run)
+    except (AttributeError, KeyError, TypeError, ValueError, UndefinedError) as error:
+        raise RunError(
+            f"{run_folder}: a file of this run lacks something or is damaged ({error!r}); run again"
+        ) from error
+    draft = target.with_suffix(".html.part")
+    try:
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        raise RunError(f"{target}: cannot be written ({error.strerror or error})") from error
+    return target
+
+
+def render(run: RunFiles) -> str:
+    """The page's HTML."""
+    environment = Environment(
+        loader=PackageLoader("tinkersql.report", ""),
+        autoescape=True,  # questions, schemas and predictions are hostile input
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        name: getattr(wording, name)
+        for name in ("number", "percent", "interval", "points", "p_value", "duration", "date")
+    }
+    environment.filters |= {"clip": clip, "witness": witness.view}
+    style, script = _asset("style.css"), _asset("filter.js")
+    return environment.get_template("page.html").render(
+        style=Markup(style),
+        script=Markup(script),
+        policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        **_context(run),
+    )
+
+
+def _context(run: RunFiles) -> dict[str, Any]:
+    charts = Charts()
+    result = run.result
+    evaluations = {key: result["evaluations"][key] for key in wording.LABELS if key in result.get("evaluations", {})}
+    comparisons = result.get("comparisons", [])
+    plain = next((test for test in comparisons if (test["a"], test["b"]) == ("base", "tuned")), None)
+    kinds = _kinds(evaluations)
+    pairs = _pairs(run.tuned, run.base)
+    wrong = [pair for pair in pairs if not pair.tuned.matches]
+    fixed = [pair for pair in pairs if pair.fixed]
+    return {
+        "wording": wording,
+        "name": result.get("name") or run.folder.resolve().name,
+        "facts": _facts(run),
+        "data": result.get("data", {}),
+        "headline": wording.headline(plain, evaluations),
+        "missing": _missing(run, evaluations),
+        "evaluations": evaluations,
+        "match_chart": _match_chart(charts, evaluations),
+        "comparisons": comparisons,
+        "bars": {key: _verdict_bar(charts, key, figures) for key, figures in evaluations.items()},
+        "training": result.get("training", {}),
+        "curves": _curves(charts, run.metrics),
+        "kinds": kinds,
+        "kind_chart": _kind_chart(charts, kinds),
+        "small_kinds": any(part.small for parts in kinds.values() for part in parts.values()),
+        "novel": _pairs(run.novel_tuned, run.novel_base, keep_unpaired=True),
+        "novel_asked": {"base": len(run.novel_base), "tuned": len(run.novel_tuned)},
+        "novel_matches": {
+            "base": sum(prediction.matches for prediction in run.novel_base),
+            "tuned": sum(prediction.matches for prediction in run.novel_tuned),
+        },
+        "asked": len(run.tuned),
+        "wrong": wrong,
+        "wrong_verdicts": Counter(pair.tuned.verdict for pair in wrong),
+        "broken": sum(pair.broken for pair in wrong),
+        "fixed_total": len(fixed),
+        "fixed": _varied(fixed),
+        "settings": run.config.get("settings", {}),
+        "phases": result.get("phases", []),
+        "seconds": result.get("seconds"),
+        "peak_memory_mib": result.get("peak_memory_mib"),
+        "checkpoints": run.checkpoints,
+    }
+
+
+def _facts(run: RunFiles) -> list[tuple[str, str, list[str]]]:
+    """The head's rows: a label, a line of text, and further lines in monospace (hashes, commands)."""
+    result, settings = run.result, run.config.get("settings", {})
+    model, data, backend = (result.get(key, {}) for key in ("model", "data", "backend"))
+    model_name = model.get("name") or settings.get("model", {}).get("value") or "unknown"
+    licence = f", licence {model['license']}" if model.get("license") else ""
+    sizes = ""
+    if data:
+        sizes = f": {data.get('examples', 0):,} examples, {data.get('test', 0):,} held out for the test"
+        sizes += f", trained on {data.get('trained_on', 0):,} of the other {data.get('train', 0):,}"
+    preset = result.get("preset") or run.config.get("preset")
+    version = result.get("tinkersql") or run.config.get("tinkersql", "unknown")
+    sdk = f", tinker SDK {result['sdk']}" if result.get("sdk") else ""
+    took = f", took {wording.duration(result['seconds'])}" if result.get("seconds") else ""
+    return [
+        ("Date", wording.date(result.get("created", "unknown")) + took, []),
+        ("Model", f"{model_name}{licence}", _lines(model.get("source"), sha256=model.get("sha256"))),
+        ("Data", f"{data.get('source', 'unknown')}{sizes}", _lines(sha256=data.get("sha256"))),
+        ("Backend", backend.get("kind", "unknown"), _lines(model=backend.get("model"))),
+        ("Made by", f"tinkersql {version}{sdk}{f', preset {preset}' if preset else ''}", []),
+        ("Repeat it", "", _lines(result.get("command") or run.config.get("command"))),
+    ]
+
+
+def _lines(text: str | None = None, **named: str | None) -> list[str]:
+    return ([text] if text else []) + [f"{name} {value}" for name, value in named.items() if value]
+
+
+def _missing(run: RunFiles, evaluations: dict[str, Any]) -> str:
+    """What an interrupted run lacks, in a sentence or two; "" for a complete run."""
+    absent = [label.lower() for key, label in wording.LABELS.items() if key not in evaluations]
+    if not absent:
+        return ""
+    text = f"This run is not complete: there is no evaluation of the {', '.join(absent)}."
+    if run.checkpoints:
+        last = run.checkpoints[-1]
+        text += f" Its last checkpoint is from step {last.get('step')} ({last.get('kind')})."
+    if run.tuned and "tuned" not in evaluations:
+        text += f" The tuned model had answered {len(run.tuned)} questions; they are listed, but give no figure."
+    return text
+
+
+def _pairs(tuned: Sequence[Prediction], base: Sequence[Prediction], *, keep_unpaired: bool = False) -> list[Pair]:
+    """Tuned and base predictions of the same questions, by index; `keep_unpaired` shows base answers left alone too."""
+    before = {prediction.index: prediction for prediction in base}
+    found = [(prediction, before.pop(prediction.index, None)) for prediction in tuned]
+    if keep_unpaired:
+        found += [(_unanswered(prediction), prediction) for prediction in before.values()]
+    found.sort(key=lambda both: both[0].index)
+    return [Pair(number, *both) for number, both in enumerate(found, start=1)]
+
+
+def _unanswered(base: Prediction) -> Prediction:
+    """The place of a tuned prediction that an interrupted run never made."""
+    return Prediction(
+        index=base.index,
+        question=base.question,
+        schema=base.schema,
+        golds=base.golds,
+        difficulty=base.difficulty,
+        verdict="not_asked",
+        reason="The run ended before the tuned model was asked.",
+    )
+
+
+def _varied(fixed: Sequence[Pair]) -> list[Pair]:
+    """A few of the pairs: the first of each kind of query, then the first of the rest."""
+    firsts = list({pair.tuned.kind: pair for pair in reversed(fixed)}.values())
+    rest = [pair for pair in fixed if pair not in firsts]
+    return sorted((firsts + rest)[:MAX_FIXED], key=lambda pair: pair.number)
+
+
+def _match_chart(charts: Charts, evaluations: dict[str, Any]) -> Markup:
+    dots = [
+        Dot(
+            rate=figures["rate"],
+            low=figures["low"],
+            high=figures["high"],
+            tone=TONES[key],
+            label=wording.LABELS[key],
+            figure=f"{wording.percent(figures['rate'])} ({figures['matches']} of {figures['n']})",
+            faint=figures["n"] < wording.SMALL_SAMPLE,
+        )
+        for key, figures in evaluations.items()
+    ]
+    described = "; ".join(
+        f"{dot.label} {dot.figure}, 95 % interval {wording.interval(dot.low, dot.high)}" for dot in dots
+    )
+    return charts.intervals(dots, title="Execution match with 95 % Wilson intervals", description=described)
+
+
+def _verdict_bar(charts: Charts, key: str, figures: dict[str, Any]) -> Markup:
+    parts = [Part(verdict, figures["verdicts"].get(verdict, 0)) for verdict in wording.VERDICTS]
+    return charts.stacked(parts, title=f"Verdicts of the {wording.LABELS[key].lower()}")
+
+
+def _curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:
+    """The loss and the learning rate by step; each "" where no step was logged."""
+
+    def curve(name: str, y_label: str, height: int, tone: str) -> Markup:
+        points = (
+            (row["step"], row[name]) for row in metrics if row.get("step") is not None and row.get(name) is not None
+        )
+        return charts.curve(points, x_label="training step", y_label=y_label, height=height, tone=tone)
+
+    return {
+        "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned"),
+        "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
+    }
+
+
+def _kinds(evaluations: dict[str, Any]) -> dict[str, dict[str, Proportion]]:
+    """For each kind of query, the most frequent first, the base's and the tuned model's matches."""
+    kinds: dict[str, dict[str, Proportion]] = {}
+    for key in ("base", "tuned"):
+        for kind, figures in evaluations.get(key, {}).get("by_kind", {}).items():
+            if figures["n"]:
+                kinds.setdefault(kind, {})[key] = _proportion(figures["matches"], figures["n"])
+    return dict(sorted(kinds.items(), key=lambda item: -max(part.n for part in item[1].values())))
+
+
+def _proportion(matches: int, n: int) -> Proportion:
+    return Proportion(n, matches, *wilson(matches, n))
+
+
+def _kind_chart(charts: Charts, kinds: dict[str, dict[str, Proportion]]) -> Markup:
+    """Two lanes for each kind, base above tuned."""
+    dots: list[Dot] = []
+    for kind, parts in kinds.items():
+        for key, part in parts.items():
+            figure = " → ".join(str(each.matches) for each in parts.values()) + f" of {part.n}"
+            first = part is next(iter(parts.values()))
+            dots.append(
+                Dot(
+                    rate=part.matches / part.n,
+                    low=part.low,
+                    high=part.high,
+                    tone=TONES[key],
+                    label=kind if first else "",
+                    figure=figure if first else "",
+                    faint=part.small,
+                )
+            )
+    return charts.intervals(
+        dots,
+        title="Execution match by kind of query, with 95 % Wilson intervals",
+        description="For each kind the base model's lane is above the tuned model's; the figures are in the table.",
+    )
+
+
+def clip(text: str) -> str:
+    """The text, or the start of a very long one with a word on how much is left out."""
+    if len(text) <= MAX_SQL:
+        return text
+    return f"{text[:MAX_SQL]} … ({len(text) - MAX_SQL:,} more characters in the prediction file)"
+
+
+def _asset(name: str) -> str:
+    return (package_files("tinkersql.report") / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """The text's hash as a content security policy names it: nothing else may style the page or run in it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
