@@ -1,0 +1,33 @@
+"""The example script, unmodified, against the embedded server over a real socket."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tinkersql.corpus.reading import built_in, to_row
+
+SCRIPT = Path(__file__).parent.parent / "examples" / "exercise.py"
+
+
+def test_the_exercise_runs_to_its_end(tmp_path, running_server) -> None:
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps([to_row(example) for example in built_in().examples[:60]]))
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(data), "--test-size", "6", "--batch-size", "16", "--examples", "48"],
+        env={**os.environ, "TINKER_BASE_URL": running_server.base_url, "TINKER_API_KEY": running_server.key},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    losses = [float(line.rsplit(" ", 1)[1]) for line in done.stdout.splitlines() if line.startswith("step")]
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+    assert "to answer: tinker://" in done.stdout
+    assert "How many students are enrolled in each department?" in done.stdout
+
+
+def test_it_is_short_enough_to_read() -> None:
+    assert len(SCRIPT.read_text().splitlines()) < 150
