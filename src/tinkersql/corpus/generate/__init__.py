@@ -1,0 +1,101 @@
+"""The built-in data: examples made from hand-written domains and question patterns.
+
+`generate` draws a domain, a shape of query and a wording, fills them, and shows a schema with spare columns. Nothing is
+read from a file or the network, and the same count and seed give the same examples everywhere.
+
+The split is by domain *and* pattern, so a test figure is about subjects and phrasings that training never saw:
+
+- the test split takes `HELD_OUT_DOMAINS` and the unseen wordings of every shape, among them a few whole shapes which
+  combine what other shapes teach one at a time (a filter with a top n, a filter with a group, a join with a top sum);
+- training takes the other domains and the other wordings.
+
+An example that mixes the two, a held-out domain in a seen wording or the reverse, belongs to neither split. So
+`generate` makes none: one example in `TEST_EVERY` is made for the test split and the others for training.
+"""
+
+import random
+from collections.abc import Iterable
+
+from tinkersql.corpus.examples import Example
+from tinkersql.corpus.generate.domains import DOMAINS, HELD_OUT_DOMAINS
+from tinkersql.corpus.generate.scene import Scene, Unfit
+from tinkersql.corpus.generate.schema import show
+from tinkersql.corpus.generate.shapes import SHAPES
+
+__all__ = ["TEST_EVERY", "generate", "is_held_out_domain", "is_held_out_pattern", "split"]
+
+TEST_EVERY = 6
+ATTEMPTS = 200
+
+_WORDINGS = {shape.name: len(shape.wordings) for shape in SHAPES}
+
+
+def generate(count: int = 6000, seed: int = 0) -> list[Example]:
+    """Makes examples; no two ask the same question.
+
+    Args:
+        count: How many examples; up to 10,000 are known to be within reach.
+        seed: The same seed gives the same examples, of which a smaller count gives the first ones.
+
+    Returns:
+        Examples in random order with `domain` and `pattern` filled, every sixth for the test split.
+
+    Raises:
+        ValueError: When no new question is found any more: the count is beyond what the domains hold.
+    """
+    rng = random.Random(seed)
+    asked: set[str] = set()
+    examples: list[Example] = []
+    while len(examples) < count:
+        example = _one(rng, asked, held_out=len(examples) % TEST_EVERY == TEST_EVERY - 1)
+        asked.add(example.question)
+        examples.append(example)
+    return examples
+
+
+def split(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
+    """Training and test examples, in their order; what belongs to neither is left out (see above)."""
+    train: list[Example] = []
+    test: list[Example] = []
+    for example in examples:
+        held_out = is_held_out_domain(example.domain), is_held_out_pattern(example.pattern)
+        if held_out == (True, True):
+            test.append(example)
+        elif held_out == (False, False):
+            train.append(example)
+    return train, test
+
+
+def is_held_out_domain(name: str) -> bool:
+    """Whether only the test split sees this domain."""
+    return name in HELD_OUT_DOMAINS
+
+
+def is_held_out_pattern(pattern: str) -> bool:
+    """Whether only the test split sees this pattern, ``shape/number of the wording``."""
+    shape, _, wording = pattern.partition("/")
+    return int(wording) >= _WORDINGS[shape]
+
+
+def _one(rng: random.Random, asked: set[str], *, held_out: bool) -> Example:
+    """One example of a split whose question is not among those asked."""
+    domains = [domain for domain in DOMAINS if is_held_out_domain(domain.name) == held_out]
+    shapes = [shape for shape in SHAPES if held_out or shape.wordings]
+    weights = [shape.weight for shape in shapes]
+    for _ in range(ATTEMPTS):
+        shape = rng.choices(shapes, weights)[0]
+        domain = rng.choice(domains)
+        try:
+            draft = shape.build(Scene(domain, rng))
+        except Unfit:
+            continue
+        usable = shape.usable(draft, held_out=held_out)
+        if not usable:
+            continue
+        pattern, wording = rng.choice(usable)
+        question = wording.format(**draft.slots)
+        question = question[0].upper() + question[1:]
+        if question in asked:
+            continue
+        return Example(question, show(rng, domain, draft), draft.golds, domain.name, pattern)
+    raise ValueError(f"no new question after {ATTEMPTS} attempts: ask for fewer than {len(asked) + 1} examples")

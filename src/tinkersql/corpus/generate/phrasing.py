@@ -1,0 +1,149 @@
+"""Conditions as a person says them, with the SQL that they mean.
+
+A condition is a phrase after a plural noun, ``pastries [that cost more than 5 dollars]``, and where English has one
+also a predicate, ``How many pastries [cost more than 5 dollars]?``. The phrases come from the column and from
+a few general ones.
+"""
+
+import random
+from dataclasses import dataclass
+
+from tinkersql.corpus.generate.domain import Column, Role
+
+COMPARISONS = {
+    ">": ("more than", "over"),
+    "<": ("less than", "under"),
+    ">=": ("at least",),
+    "<=": ("at most", "no more than"),
+}
+COUNTED = {**COMPARISONS, "<": ("fewer than", "less than")}
+WITH = {
+    ">": ("above", "over", "greater than", "of more than", "higher than"),
+    "<": ("below", "under", "of less than", "lower than"),
+    ">=": ("of at least",),
+    "<=": ("of at most",),
+}
+WHOSE = {
+    ">": ("more than", "above", "greater than", "over", "higher than"),
+    "<": ("less than", "below", "under", "lower than"),
+    ">=": ("at least",),
+    "<=": ("at most", "no more than"),
+}
+WHEN = {
+    ">": ("after {}",),
+    "<": ("before {}",),
+    ">=": ("in or after {}", "in {} or later"),
+    "<=": ("in {} or earlier",),
+}
+DAY = {">": ("after {}",), "<": ("before {}",), ">=": ("on or after {}",), "<=": ("on or before {}",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition: its wording and its SQL.
+
+    Attributes:
+        column: The column that is tested.
+        phrase: The words after the row's plural noun.
+        test: The SQL after the column's name: ``> 5``, ``= "rye"``; two tests of one column are joined by OR.
+    """
+
+    column: Column
+    phrase: str
+    test: tuple[str, ...]
+
+    def sql(self, alias: str = "") -> str:
+        """The condition in SQL, its column qualified by `alias`."""
+        name = f"{alias}.{self.column.name}" if alias else self.column.name
+        return " OR ".join(f"{name} {test}" for test in self.test)
+
+    @property
+    def predicate(self) -> str:
+        """The words after ``How many pastries``; empty where that would not be English."""
+        first, _, rest = self.phrase.partition(" ")
+        if first in ("that", "who"):
+            return rest
+        if first == "with":
+            return f"have {rest}" if self.column.role is not Role.TEXT else ""
+        if first in ("whose", "where"):
+            return ""
+        return ("were " if self.column.event else "are ") + self.phrase
+
+
+def article(words: str) -> str:
+    """The words with ``a`` or ``an`` before them."""
+    return ("an " if words[0].lower() in "aeiou" and not words.startswith(("uni", "euro")) else "a ") + words
+
+
+def amount(column: Column, value: str) -> str:
+    """A value of a measure with its unit: ``5 dollars``, ``1 dollar``."""
+    unit = column.unit
+    if value == "1" and unit.endswith("s"):
+        unit = unit[:-1]
+    return f"{value} {unit}".rstrip()
+
+
+def about_text(rng: random.Random, column: Column, values: tuple[str, ...]) -> Condition:
+    """A condition that a text column has a value, or one of two values."""
+    general = (f"whose {column.words} is {{}}", f"with the {column.words} {{}}")
+    phrases = column.phrases if column.phrases and rng.random() < 0.75 else general
+    return Condition(
+        column,
+        rng.choice(phrases).format(" or ".join(values)),
+        tuple(f"= {column.literal(value)}" for value in values),
+    )
+
+
+def about_measure(rng: random.Random, column: Column, operator: str, value: str) -> Condition:
+    """A condition that compares a number, year or date with a value."""
+    return Condition(column, _comparison(rng, column, operator, value), (f"{operator} {column.literal(value)}",))
+
+
+def about_range(rng: random.Random, column: Column, low: str, high: str) -> Condition:
+    """A condition that a number, year or date lies between two values, both included."""
+    span = f"between {low} and {amount(column, high)}"
+    if column.event:
+        phrases = [f"{column.event} {span}"]
+    elif column.counted:
+        phrases = [f"with {span} {column.counted}", f"with {article(column.words)} {span}"]
+    else:
+        phrases = [f"with {article(column.words)} {span}", f"whose {column.words} is {span}"]
+        if column.verb:
+            phrases.append(f"that {column.verb} {span}")
+    return Condition(column, rng.choice(phrases), (f"BETWEEN {column.literal(low)} AND {column.literal(high)}",))
+
+
+def _comparison(rng: random.Random, column: Column, operator: str, value: str) -> str:
+    said = amount(column, value)
+    if column.event:
+        words = (WHEN if column.role is Role.YEAR else DAY)[operator]
+        return f"{column.event} {rng.choice(words).format(said)}"
+    if column.counted:
+        return f"with {rng.choice(COUNTED[operator])} {said} {column.counted}"
+    phrases = [
+        f"with {article(column.words)} {rng.choice(WITH[operator])} {said}",
+        f"whose {column.words} is {rng.choice(WHOSE[operator])} {said}",
+    ]
+    if column.verb:
+        phrases += [f"that {column.verb} {rng.choice(COMPARISONS[operator])} {said}"] * 3
+    if column.comparative and operator in "<>":
+        phrases += [f"{column.comparative[operator == '<']} than {said}"] * 2
+    return rng.choice(phrases)
+
+
+def both(first: Condition, second: Condition) -> str:
+    """Two conditions after one noun, the shorter kind first: ``from Lyon that cost more than 5 dollars``."""
+    one, two = sorted((first.phrase, second.phrase), key=_is_clause)
+    head, _, rest = two.partition(" ")
+    if one.partition(" ")[0] == head and head in ("with", "that", "who"):
+        return f"{one} and {rest}"
+    return f"{one} and {two}" if _is_clause(one) or head == one.partition(" ")[0] else f"{one} {two}"
+
+
+def both_predicates(first: Condition, second: Condition) -> str:
+    """Two predicates joined, or nothing where one of them has none: ``are from Lyon and cost more than 5 dollars``."""
+    return f"{first.predicate} and {second.predicate}" if first.predicate and second.predicate else ""
+
+
+def _is_clause(phrase: str) -> bool:
+    return phrase.partition(" ")[0] in ("that", "who", "whose", "where")
