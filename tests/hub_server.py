@@ -16,6 +16,7 @@ class HubServer(ThreadingHTTPServer):
     Attributes:
         repositories: ``org/name`` (``datasets/org/name`` for a data set) -> file name -> content.
         lost_bytes: How many bytes at the end of each file get lost on the way.
+        failure: The HTTP status with which everything is refused, or 0.
         requests: ``GET /path`` of every request so far.
     """
 
@@ -25,6 +26,7 @@ class HubServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories: dict[str, dict[str, bytes]] = {}
         self.lost_bytes = 0
+        self.failure = 0
         self.requests: list[str] = []
 
     @property
@@ -51,7 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.requests.append(f"{self.command} {self.path}")
         parts = urlsplit(self.path).path.strip("/").split("/")
-        if parts == [""]:
+        if self.server.failure:
+            self._send(self.server.failure, b"")
+        elif parts == [""]:
             self._send(200, b"")
         elif parts[0] == "api":  # api/models/org/name[/revision/main | /tree/commit]
             kind, owner, name, *rest = parts[1:]

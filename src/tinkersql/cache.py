@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 Progress = Callable[[str, int, int | None], None]
-"""Called while something long goes on: ``progress(label, done, total)`` in bytes, or in steps where the label says so.
+"""Called while something long goes on: ``progress(label, done, total)``, in bytes; ``total`` is None while unknown.
 
-``total`` is None while it is unknown. A new label means that the next thing has begun.
+A new label means that the next thing has begun.
 """
 
 

@@ -102,8 +102,10 @@ def _ask(repo: str, download: Callable[[], T]) -> T:
         raise HubError(f"there is no {repo} at {_endpoint()}, or HF_TOKEN does not open it") from error
     except errors.RemoteEntryNotFoundError as error:
         raise HubError(f"{repo} lacks a file ({_first_line(error)})") from error
-    except errors.HfHubHTTPError as error:
-        raise HubError(f"{_endpoint()} refused {repo} ({_first_line(error)})") from error
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError) as error:
+        # The second hides the server's answer: it says only that the cache, the last resort, has not got the file.
+        reason = _first_line(error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error)
+        raise HubError(f"{_endpoint()} does not hand out {repo} ({reason})") from error
     except OSError as error:  # a full disk, or fewer bytes than announced
         raise HubError(f"the download of {repo} broke off ({_first_line(error)})") from error
     except Exception as error:  # the HTTP client's own exceptions, which huggingface_hub changed between versions
@@ -111,10 +113,10 @@ def _ask(repo: str, download: Callable[[], T]) -> T:
 
 
 def _require_reachable() -> None:
-    """Ask for one answer of any kind, within a few seconds.
+    """Ask the hub for a sign of life, within a few seconds.
 
     Raises:
-        HubError: none came, or ``HF_HUB_OFFLINE`` forbids asking.
+        HubError: there was none, or ``HF_HUB_OFFLINE`` forbids asking.
     """
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if os.environ.get(variable, "").upper() in {"1", "ON", "YES", "TRUE"}:
@@ -125,8 +127,9 @@ def _require_reachable() -> None:
         from huggingface_hub.utils import get_session
 
         try:
-            get_session().head(_endpoint(), timeout=_PATIENCE, follow_redirects=False)
-            failure.clear()
+            status = get_session().head(_endpoint(), timeout=_PATIENCE, follow_redirects=False).status_code
+            # A hub in trouble counts as none: huggingface_hub would repeat its question for half a minute.
+            failure[:] = [f"it answers {status}"] if status >= 500 else []
         except Exception as error:  # whatever the HTTP client raises means the same here
             failure[:] = [_first_line(error)]
 
@@ -138,7 +141,7 @@ def _require_reachable() -> None:
         raise HubError(f"the Hugging Face hub at {_endpoint()} cannot be reached ({failure[0]})")
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -1,6 +1,7 @@
 """Fetching the data set with the real ``huggingface_hub`` over a real socket."""
 
 import json
+import socket
 
 import pytest
 
@@ -81,6 +82,25 @@ def test_a_hub_without_the_data_set_or_without_the_file(hub):
     with pytest.raises(DataError) as error:
         fetch()
     assert f"{DATASET} lacks a file" in one_line(error)
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_hub_that_refuses_the_file(hub, status):
+    publish(hub, rows(ROWS))
+    hub.failure = status
+    with pytest.raises(DataError) as error:
+        fetch()
+    assert str(status) in one_line(error)
+
+
+def test_somebody_listening_who_never_answers(hub, monkeypatch):
+    monkeypatch.setattr("tinkersql.hub._PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(DataError) as error:
+            fetch()
+    assert "cannot be reached" in one_line(error)
+    assert hub.requests == []
 
 
 def test_nobody_listening(hub, monkeypatch):

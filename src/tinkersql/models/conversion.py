@@ -29,6 +29,7 @@ _BLOCK_NAMES = {
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
 }
+_LABEL = "convert the model"
 _CONTROL_TOKEN = 3  # gguf.TokenType.CONTROL
 
 
@@ -39,16 +40,13 @@ def convert(file: Path, folder: Path, progress: Progress = silent) -> None:
     ``model.safetensors`` with dequantised weights in bfloat16.
 
     Raises:
-        ModelError: the file is no GGUF, or not one of a Llama model with SmolLM's tokenizer.
+        ModelError: the file does not hold a Llama model with SmolLM's tokenizer.
         OSError: the folder cannot be written, or the disk is full.
     """
     from gguf import GGUFReader
 
-    progress("convert the model", 0, None)
-    try:
-        reader = GGUFReader(file)
-    except (ValueError, IndexError, KeyError) as error:
-        raise ModelError(f"{file.name} is no readable GGUF file ({error}): download it again") from error
+    progress(_LABEL, 0, file.stat().st_size)
+    reader = GGUFReader(file)
     metadata = {name: field.contents() for name, field in reader.fields.items()}
     kind = [metadata.get(key) for key in ("general.architecture", "tokenizer.ggml.model", "tokenizer.ggml.pre")]
     if kind != ["llama", "gpt2", "smollm"]:
@@ -60,6 +58,7 @@ def convert(file: Path, folder: Path, progress: Progress = silent) -> None:
     _write_json(folder / "generation_config.json", _token_ids(metadata))
     _tokenizer(metadata).save(str(folder / "tokenizer.json"))
     _write_json(folder / "tokenizer_config.json", _tokenizer_config(metadata))
+    progress(_LABEL, file.stat().st_size, file.stat().st_size)
 
 
 def _write_weights(reader: Any, metadata: Mapping[str, Any], path: Path, progress: Progress) -> None:
@@ -73,13 +72,13 @@ def _write_weights(reader: Any, metadata: Mapping[str, Any], path: Path, progres
         "attn_k": metadata["llama.attention.head_count_kv"],
     }
     weights: dict[str, torch.Tensor] = {}
-    for done, tensor in enumerate(reader.tensors, start=1):
+    for tensor in reader.tensors:
         array = dequantize(tensor.data, tensor.tensor_type)
         kind = tensor.name.split(".")[-2]
         if kind in heads:
             array = _halves_from_pairs(array, heads[kind])
         weights[_hub_name(tensor.name)] = torch.tensor(array, dtype=torch.bfloat16)
-        progress("convert the model (tensors)", done, len(reader.tensors))
+        progress(_LABEL, int(tensor.data_offset + tensor.n_bytes), len(reader.data))
     try:
         save_file(weights, path, metadata={"format": "pt"})
     except SafetensorError as error:  # its name for a full disk

