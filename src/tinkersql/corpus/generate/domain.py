@@ -98,6 +98,7 @@ class Table:
         columns: Its columns; at most one is a label.
         participant: For a table whose rows say who takes part in what, the column that identifies the participant;
             `noun` then names the participant. Such a table is only asked about through its link.
+        person: Whether a row is a person, for the pronoun.
     """
 
     name: str
@@ -105,6 +106,17 @@ class Table:
     plural: str
     columns: tuple[Column, ...]
     participant: str = ""
+    person: bool = False
+
+    @property
+    def it(self) -> str:
+        """The pronoun for one row."""
+        return "them" if self.person else "it"
+
+    @property
+    def its(self) -> str:
+        """The possessive for one row."""
+        return "their" if self.person else "its"
 
     @property
     def label(self) -> Column | None:
@@ -154,19 +166,19 @@ class Domain:
 
 def key(name: str) -> Column:
     """An identifier, or a reference to one."""
-    words = name.lower().replace("_", " ")
+    words = _spoken(name)
     return Column(name=name, words=words, plural=words + "s", role=Role.KEY, type="INTEGER", low=1, high=400)
 
 
-def label(name: str, values: str, words: str = "") -> Column:
+def label(name: str, values: str, words: str = "", plural: str = "") -> Column:
     """What a row is called."""
-    words = words or name.replace("_", " ")
-    return Column(name=name, words=words, plural=words + "s", role=Role.LABEL, values=_items(values))
+    words = words or _spoken(name)
+    return Column(name=name, words=words, plural=plural or words + "s", role=Role.LABEL, values=_items(values))
 
 
 def text(name: str, values: str, *phrases: str, words: str = "", plural: str = "", gathers: bool = False) -> Column:
     """A text column with a few values; `phrases` say its filters, as in `Column`."""
-    words = words or name.replace("_", " ")
+    words = words or _spoken(name)
     return Column(
         name=name,
         words=words,
@@ -194,7 +206,7 @@ def number(
     real: bool = False,
 ) -> Column:
     """A measure; REAL when `real` is set or the step is not whole, else INTEGER."""
-    words = words or name.replace("_", " ")
+    words = words or _spoken(name)
     return Column(
         name=name,
         words=words,
@@ -247,8 +259,12 @@ def year(name: str, event: str, words: str, low: int = YEAR_SPAN[0], high: int =
 
 def date(name: str, event: str, words: str = "") -> Column:
     """The day of an event, as text in the form YYYY-MM-DD."""
-    words = words or name.replace("_", " ")
+    words = words or _spoken(name)
     return Column(name=name, words=words, plural=words + "s", role=Role.DATE, event=event, additive=False)
+
+
+def _spoken(name: str) -> str:
+    return name.lower().replace("_", " ")
 
 
 def _items(values: str) -> tuple[str, ...]:

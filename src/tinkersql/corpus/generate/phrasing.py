@@ -16,7 +16,7 @@ COMPARISONS = {
     ">=": ("at least",),
     "<=": ("at most", "no more than"),
 }
-COUNTED = {**COMPARISONS, "<": ("fewer than", "less than")}
+COUNTED = {**COMPARISONS, "<": ("fewer than",)}
 WITH = {
     ">": ("above", "over", "greater than", "of more than", "higher than"),
     "<": ("below", "under", "of less than", "lower than"),
@@ -58,13 +58,18 @@ class Condition:
         return " OR ".join(f"{name} {test}" for test in self.test)
 
     @property
+    def place(self) -> str:
+        """The phrase where it can stand without the noun: ``in the science track``; else empty."""
+        return self.phrase if self.column.gathers and self.phrase.startswith(("in ", "at ", "on ")) else ""
+
+    @property
     def predicate(self) -> str:
         """The words after ``How many pastries``; empty where that would not be English."""
         first, _, rest = self.phrase.partition(" ")
         if first in ("that", "who"):
             return rest
         if first == "with":
-            return f"have {rest}" if self.column.role is not Role.TEXT else ""
+            return f"have {rest}"
         if first in ("whose", "where"):
             return ""
         return ("were " if self.column.event else "are ") + self.phrase
@@ -72,7 +77,7 @@ class Condition:
 
 def article(words: str) -> str:
     """The words with ``a`` or ``an`` before them."""
-    return ("an " if words[0].lower() in "aeiou" and not words.startswith(("uni", "euro")) else "a ") + words
+    return ("an " if words.startswith(("a", "e", "i", "o", "hour")) else "a ") + words
 
 
 def amount(column: Column, value: str) -> str:
@@ -92,6 +97,12 @@ def about_text(rng: random.Random, column: Column, values: tuple[str, ...]) -> C
         rng.choice(phrases).format(" or ".join(values)),
         tuple(f"= {column.literal(value)}" for value in values),
     )
+
+
+def about_another(rng: random.Random, column: Column, value: str) -> Condition:
+    """A condition that a text column has another value."""
+    phrases = (f"whose {column.words} is not {{}}", f"with {article(column.words)} other than {{}}")
+    return Condition(column, rng.choice(phrases).format(value), (f"<> {column.literal(value)}",))
 
 
 def about_measure(rng: random.Random, column: Column, operator: str, value: str) -> Condition:

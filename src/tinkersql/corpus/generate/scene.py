@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tinkersql.corpus.generate.domain import Column, Domain, Link, Role, Table
-from tinkersql.corpus.generate.phrasing import Condition, about_measure, about_range, about_text
+from tinkersql.corpus.generate.phrasing import Condition, about_another, about_measure, about_range, about_text
 
 T = TypeVar("T")
 MEASURES = (Role.NUMBER, Role.YEAR, Role.DATE)
+NEGATED = 0.08  # the share of text conditions that exclude a value
 SPELLED = {"2": "two", "3": "three", "4": "four", "5": "five", "10": "ten"}
 
 
@@ -60,6 +61,9 @@ class Join:
             "child": self.child.noun,
             "children": self.child.plural,
             "inside": self.link.inside,
+            "it": self.parent.it,
+            "child_it": self.child.it,
+            "child_its": self.child.its,
             "have": self.link.have,
             "has": self.link.has,
         }
@@ -112,7 +116,11 @@ class Scene:
         if not [column for column in table.having(*roles) if column not in other_than]:
             roles = (Role.TEXT, *MEASURES)
         column = self.column(table, *roles, other_than=other_than)
-        return self.text(column) if column.role is Role.TEXT else self.comparison(column)
+        if column.role is not Role.TEXT:
+            return self.comparison(column)
+        if self.rng.random() < NEGATED:
+            return about_another(self.rng, column, column.sample(self.rng))
+        return self.text(column)
 
     def two_conditions(self, table: Table) -> tuple[Condition, Condition]:
         """Conditions on two different columns of the table."""
@@ -139,9 +147,10 @@ class Scene:
         """A value between these fractions of the column's range."""
         return column.at(self.rng.uniform(low, high))
 
-    def few(self) -> str:
-        """A small number for "the top n"."""
-        return self.rng.choice(("2", "3", "4", "5", "6", "10"))
+    def few(self, group: Column | None = None) -> str:
+        """A small number for "the top n", smaller than the number of groups where `group` has a pool."""
+        below = len(group.values) if group else 11
+        return self.choose([str(number) for number in (2, 3, 4, 5, 6, 10) if number < below])
 
     def number_word(self, number: str) -> str:
         """A small number, now and then as a word."""

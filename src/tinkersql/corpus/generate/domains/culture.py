@@ -62,6 +62,7 @@ CINEMA = Domain(
                 year("birth_year", "born", "birth year", 1930, 1995),
                 count("awards", 0, 30, "awards"),
             ),
+            person=True,
         ),
         Table(
             "film",
@@ -207,7 +208,7 @@ FESTIVAL = Domain(
             "acts",
             (
                 key("performance_id"),
-                label("artist", "DJ Kora, Lena Moss, The Parade, Silver Owl, Tom Hale, Nightjar", words="artist"),
+                label("artist", "DJ Kora, Lena Moss, The Parade, Silver Owl, Tom Hale, Nightjar"),
                 text("day", "Friday, Saturday, Sunday", "on {}", "held on {}"),
                 number(
                     "minutes",

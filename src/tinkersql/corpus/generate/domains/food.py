@@ -14,7 +14,7 @@ BAKERY = Domain(
                 label(
                     "name", "Golden Crust, Mill Lane, The Oven, Rosa's, Daily Bread, Corner Loaf, Sweet Hour, Harvest"
                 ),
-                text("city", "Lisbon, Porto, Lyon, Ghent, Leeds, Turin", "in {}", "located in {}"),
+                text("city", "Lisbon, Porto, Lyon, Ghent, Leeds, Turin", "in {}", "located in {}", plural="cities"),
                 year("opened", "opened", "opening year"),
                 count("seats", 4, 80, "seats"),
             ),
@@ -214,7 +214,7 @@ BREWERY = Domain(
             (
                 key("delivery_id"),
                 key("beer_id"),
-                text("pub", "The Crown, Red Lion, White Hart, The Swan, King's Head", "made to {}", words="pub"),
+                text("pub", "The Crown, Red Lion, White Hart, The Swan, King's Head", "made to {}"),
                 text("driver", "Omar, Beth, Yuki, Carlos, Nina", "driven by {}", "handled by {}"),
                 count("kegs", 1, 40, "kegs"),
                 number("invoice", 80, 4000, 20, "dollars", words="invoice value", real=True),

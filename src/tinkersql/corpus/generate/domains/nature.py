@@ -46,6 +46,7 @@ AQUARIUM = Domain(
                     120,
                     1,
                     "centimetres",
+                    extremes=("greatest", "smallest"),
                     comparative=("longer", "shorter"),
                     superlative=("longest", "shortest"),
                 ),
@@ -75,9 +76,7 @@ ZOO = Domain(
             "enclosures",
             (
                 key("id"),
-                label(
-                    "title", "Savanna, Rainforest, Monkey Island, Polar World, Bird Hall, Night House", words="title"
-                ),
+                label("title", "Savanna, Rainforest, Monkey Island, Polar World, Bird Hall, Night House"),
                 text("zone", "north, south, east, west", "in the {} zone", gathers=True),
                 number("surface", 50, 6000, 50, "square metres", extremes=("largest", "smallest")),
                 year("built", "built", "construction year"),
@@ -124,12 +123,7 @@ PARK = Domain(
                 key("Park_ID"),
                 label("Name", "Blue Ridge, Elk Valley, Two Rivers, Cedar Lake, High Moor, Sandstone, Fern Gully"),
                 text(
-                    "State",
-                    "Oregon, Utah, Maine, Idaho, Texas, Vermont",
-                    "in {}",
-                    "in the state of {}",
-                    words="state",
-                    gathers=True,
+                    "State", "Oregon, Utah, Maine, Idaho, Texas, Vermont", "in {}", "in the state of {}", gathers=True
                 ),
                 number(
                     "Area",
@@ -137,7 +131,6 @@ PARK = Domain(
                     3000,
                     10,
                     "square miles",
-                    words="area",
                     extremes=("largest", "smallest"),
                     superlative=("largest", "smallest"),
                 ),
@@ -150,24 +143,20 @@ PARK = Domain(
             "trails",
             (
                 key("Trail_ID"),
-                label(
-                    "Title",
-                    "Bear Loop, Ridge Walk, Mirror Pond, Eagle Path, Old Mine, Canyon Rim, Fox Run",
-                    words="title",
-                ),
-                text("Surface", "gravel, dirt, paved, sand", "with a {} surface", words="surface"),
-                text("Difficulty", "easy, moderate, hard", "rated {}", words="difficulty", plural="difficulties"),
+                label("Title", "Bear Loop, Ridge Walk, Mirror Pond, Eagle Path, Old Mine, Canyon Rim, Fox Run"),
+                text("Surface", "gravel, dirt, paved, sand", "with a {} surface"),
+                text("Difficulty", "easy, moderate, hard", "rated {}", plural="difficulties"),
                 number(
                     "Length",
                     1,
                     28,
                     0.5,
                     "miles",
-                    words="length",
+                    extremes=("greatest", "smallest"),
                     comparative=("longer", "shorter"),
                     superlative=("longest", "shortest"),
                 ),
-                number("Climb", 50, 4000, 50, "feet", words="climb", extremes=("greatest", "smallest")),
+                number("Climb", 50, 4000, 50, "feet", extremes=("greatest", "smallest")),
                 key("Park_ID"),
             ),
         ),

@@ -11,7 +11,7 @@ AIRLINE = Domain(
             "airports",
             (
                 key("id"),
-                label("code", "LIS, OSL, JFK, CDG, NRT, GRU, DXB, SYD", words="code"),
+                label("code", "LIS, OSL, JFK, CDG, NRT, GRU, DXB, SYD"),
                 text("city", "Lisbon, Oslo, New York, Paris, Tokyo, Dubai", "in {}", "serving {}", plural="cities"),
                 count("runways", 1, 6, "runways", additive=False),
                 year("opened", "opened", "opening year"),
@@ -23,7 +23,7 @@ AIRLINE = Domain(
             "flights",
             (
                 key("id"),
-                label("flight_number", "TP110, SK402, AF77, JL5, EK201, QF9, LH430, BA12", words="flight number"),
+                label("flight_number", "TP110, SK402, AF77, JL5, EK201, QF9, LH430, BA12"),
                 text("airline", "Tap, Scandia, Jet West, Gulf Air, Qantas", "operated by {}", "flown by {}"),
                 text(
                     "aircraft",
@@ -92,7 +92,7 @@ HOTEL = Domain(
                 text("room_type", "single, double, suite, family", "for a {} room"),
                 count("nights", 1, 21, "nights"),
                 number("charge", 60, 3000, 20, "dollars", verb="cost", real=True),
-                date("check_in", "made", "check-in date"),
+                date("booked_on", "made", "booking date"),
             ),
         ),
     ),
@@ -114,10 +114,9 @@ MUSEUM = Domain(
                     "Amsterdam, Dublin, Florence, Vienna, Prague, Madrid",
                     "in {}",
                     "located in {}",
-                    words="city",
                     plural="cities",
                 ),
-                number("Ticket_Price", 2, 30, 0.5, "euros", words="ticket price"),
+                number("Ticket_Price", 2, 30, 0.5, "euros"),
                 year("Opened", "opened", "opening year", 1800, 2020),
             ),
         ),
@@ -127,21 +126,19 @@ MUSEUM = Domain(
             "paintings",
             (
                 key("Painting_ID"),
-                label(
-                    "Title",
-                    "The Harvest, Blue Night, Two Sisters, The Bridge, Winter, Old Man, Still Life",
-                    words="title",
+                label("Title", "The Harvest, Blue Night, Two Sisters, The Bridge, Winter Light, Old Man, Still Life"),
+                text("Artist", "Clara Voss, Emil Nord, Ida Marsh, Paolo Conti, Jan Smit", "painted by {}", "by {}"),
+                text("Medium", "oil, watercolor, pastel, ink", "painted in {}"),
+                year("Year", "painted", "creation year", 1650, 2010),
+                number(
+                    "Height",
+                    20,
+                    300,
+                    5,
+                    "centimetres",
+                    extremes=("greatest", "smallest"),
+                    comparative=("taller", "shorter"),
                 ),
-                text(
-                    "Artist",
-                    "Clara Voss, Emil Nord, Ida Marsh, Paolo Conti, Jan Smit",
-                    "painted by {}",
-                    "by {}",
-                    words="artist",
-                ),
-                text("Medium", "oil, watercolor, pastel, ink", "painted in {}", words="medium", plural="mediums"),
-                year("Year", "painted", "year", 1650, 2010),
-                number("Height", 20, 300, 5, "centimetres", words="height", comparative=("taller", "shorter")),
                 number(
                     "Value",
                     1000,
@@ -209,7 +206,7 @@ HARBOR = Domain(
             (
                 key("port_id"),
                 label("port_name", "Rotterdam, Piraeus, Santos, Busan, Durban, Hamburg, Valencia", words="name"),
-                text("sea", "North Sea, Atlantic, Baltic, Mediterranean, Indian Ocean", "on the {}", gathers=False),
+                text("sea", "North Sea, Atlantic, Baltic, Mediterranean, Indian Ocean", "on the {}"),
                 number(
                     "depth",
                     6,
@@ -247,6 +244,7 @@ HARBOR = Domain(
                     400,
                     5,
                     "metres",
+                    extremes=("greatest", "smallest"),
                     comparative=("longer", "shorter"),
                     superlative=("longest", "shortest"),
                 ),
@@ -266,7 +264,7 @@ BIKES = Domain(
             "bikes",
             (
                 key("id"),
-                label("model", "Swift 3, Roadster, Cargo One, City Go, Trail X, Breeze", words="model"),
+                label("model", "Swift 3, Roadster, Cargo One, City Go, Trail X, Breeze"),
                 text("brand", "Gazelle, Trek, Cube, Giant, Bianchi", "made by {}", "of the brand {}"),
                 text("frame", "steel, carbon, aluminium, titanium", "with a {} frame", words="frame material"),
                 number(

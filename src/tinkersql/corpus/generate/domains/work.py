@@ -25,6 +25,7 @@ CLINIC = Domain(
                     "hourly_rate", 50, 300, 5, "dollars", superlative=("most expensive", "cheapest"), additive=False
                 ),
             ),
+            person=True,
         ),
         Table(
             "visits",
@@ -63,6 +64,7 @@ HOUSING = Domain(
                 number("commission", 1, 6, 0.5, "percent", words="commission rate", additive=False),
                 year("hired", "hired", "hiring year", 1995, 2023),
             ),
+            person=True,
         ),
         Table(
             "house",
@@ -73,7 +75,7 @@ HOUSING = Domain(
                 label(
                     "address",
                     "12 Oak St, 8 Elm Ave, 40 Hill Rd, 3 Lake Dr, 77 Main St, 5 Mill Ln, 21 Bay Ct",
-                    words="address",
+                    plural="addresses",
                 ),
                 text(
                     "neighborhood",
@@ -144,7 +146,7 @@ INSURANCE = Domain(
             "policies",
             (
                 key("policy_id"),
-                label("policy_number", "P-1001, P-1040, P-2210, P-3305, P-4417, P-5002", words="policy number"),
+                label("policy_number", "P-1001, P-1040, P-2210, P-3305, P-4417, P-5002"),
                 text(
                     "holder", "Grace Lee, Omar Aziz, Helen Fox, Ivo Marek, Dana Price", "held by {}", "taken out by {}"
                 ),
@@ -226,7 +228,7 @@ SOFTWARE = Domain(
             "repositories",
             (
                 key("id"),
-                label("name", "atlas, beacon, cobalt, dynamo, ember, falcon, gluon", words="name"),
+                label("name", "atlas, beacon, cobalt, dynamo, ember, falcon, gluon"),
                 text("language", "Python, Rust, Go, Java, Ruby", "written in {}"),
                 text("license", "MIT, Apache, GPL, BSD", "under the {} license"),
                 count("stars", 0, 50000, "stars", 50),

@@ -145,6 +145,9 @@ def aggregate_all(scene: Scene) -> Draft:
         "Show the {aggregate} among {things} {filter}.",
         "Give me the {aggregate} for {things} {filter}.",
         "Looking only at {things} {filter}, what is the {aggregate}?",
+        "Find the {aggregate} {place}.",
+        "{place}, what is the {aggregate}?",
+        "Tell me the {aggregate} {place}.",
     ),
     unseen=(
         "Calculate the {aggregate} of those {things} {filter}.",
@@ -160,7 +163,7 @@ def aggregate_where(scene: Scene) -> Draft:
     return Draft(
         (f"SELECT {function}({measure.name}) FROM {table.name} WHERE {condition.sql()}",),
         (table,),
-        {"aggregate": words, "things": table.plural, "filter": condition.phrase},
+        {"aggregate": words, "things": table.plural, "filter": condition.phrase, "place": condition.place},
     )
 
 

@@ -71,7 +71,7 @@ def group_aggregate(scene: Scene) -> Draft:
         "What is the {group} with the {most} {things}?",
         "Find the {group} that has the {most} {things}.",
         "Name the {group} with the {most} {things}.",
-        "Show the {group} that the {most} {things} share.",
+        "Show the {group} with the {most} {things}.",
     ),
     unseen=("Tell me the {group} that has the {most} {things}.",),
 )
@@ -101,6 +101,8 @@ def group_most(scene: Scene) -> Draft:
         "Show the top {n} {groups} ranked by total {measure}.",
         "Name the {n} leading {groups} by combined {measure} of their {things}.",
         "Give the {n} {groups} with the greatest sum of {measure}.",
+        "Show the {n} {groups} with the highest total {thing_measure}.",
+        "By total {thing_measure}, what are the top {n} {groups}?",
         "Rank the {groups} by the total {measure} of their {things} and show the first {n}.",
     ),
     unseen=(
@@ -113,12 +115,43 @@ def group_top_sum(scene: Scene) -> Draft:
     table = scene.table()
     measure = scene.measure(table, additive=True)
     group = scene.column(table, Role.TEXT)
-    n = scene.few()
+    n = scene.few(group)
     end = f"FROM {table.name} GROUP BY {group.name} ORDER BY SUM({measure.name}) DESC LIMIT {n}"
     return Draft(
         (f"SELECT {group.name} {end}", f"SELECT {group.name}, SUM({measure.name}) {end}"),
         (table,),
-        {"things": table.plural, "groups": group.plural, "measure": measure.words, "n": scene.number_word(n)},
+        {
+            "things": table.plural,
+            "groups": group.plural,
+            "measure": measure.words,
+            "thing_measure": "" if measure.counted else f"{table.noun} {measure.words}",
+            "n": scene.number_word(n),
+        },
+    )
+
+
+@shape(
+    "group-top-count",
+    weight=1.2,
+    wordings=(
+        "Which {n} {groups} have the most {things}?",
+        "What are the {n} {groups} with the most {things}?",
+        "Find the {n} {groups} that have the most {things}.",
+        "Show the top {n} {groups} by number of {things}.",
+        "List the {n} most common {groups} of {things}.",
+    ),
+    unseen=("Name the {n} {groups} with the largest number of {things}.",),
+)
+def group_top_count(scene: Scene) -> Draft:
+    """``SELECT dough FROM pastry GROUP BY dough ORDER BY COUNT(*) DESC LIMIT 3``."""
+    table = scene.table()
+    group = scene.column(table, Role.TEXT)
+    n = scene.few(group)
+    end = f"FROM {table.name} GROUP BY {group.name} ORDER BY COUNT(*) DESC LIMIT {n}"
+    return Draft(
+        (f"SELECT {group.name} {end}", f"SELECT {group.name}, COUNT(*) {end}"),
+        (table,),
+        {"things": table.plural, "groups": group.plural, "n": scene.number_word(n)},
     )
 
 

@@ -37,13 +37,13 @@ def by_label_or_key(join: Join, label: Column) -> tuple[str, str]:
     "join-list",
     weight=1.5,
     wordings=(
-        "Show the {label} of each {child} and the {parent_label} of its {parent}.",
-        "List every {child}'s {label} together with the {parent_label} of its {parent}.",
-        "For each {child}, give its {label} and the {parent_label} of its {parent}.",
-        "What are the {label} of each {child} and the {parent_label} of the {parent} that {has} it?",
+        "Show the {label} of each {child} and the {parent_label} of {child_its} {parent}.",
+        "List every {child}'s {label} together with the {parent_label} of {child_its} {parent}.",
+        "For each {child}, give {child_its} {label} and the {parent_label} of {child_its} {parent}.",
+        "What are the {label} of each {child} and the {parent_label} of the {parent} that {has} {child_it}?",
         "Find the {labels} of all {children} along with the {parent_label} of each one's {parent}.",
     ),
-    unseen=("Pair the {label} of each {child} with the {parent_label} of its {parent}.",),
+    unseen=("Pair the {label} of each {child} with the {parent_label} of {child_its} {parent}.",),
 )
 def join_list(scene: Scene) -> Draft:
     """``SELECT T2.name, T1.name FROM bakery AS T1 JOIN pastry AS T2 ON T1.id = T2.bakery_id``."""
@@ -114,7 +114,7 @@ def join_filter_parent(scene: Scene) -> Draft:
         "What is the {attribute} of the {parent} that {has} the {child} {value}?",
         "Find the {attribute} of the {parent} that {has} the {child} {value}.",
         "Show the {attribute} of the {parent} of the {child} {value}.",
-        "For the {child} {value}, what is the {attribute} of its {parent}?",
+        "For the {child} {value}, what is the {attribute} of {child_its} {parent}?",
         "Give the {attribute} of the {parent} that {has} {value}.",
     ),
     unseen=("Look up the {attribute} of the {parent} that {has} the {child} {value}.",),
@@ -214,11 +214,11 @@ def join_group_count(scene: Scene) -> Draft:
     "join-count-each",
     weight=2,
     wordings=(
-        "Show the {label} of each {parent} and the number of {children} {inside} it.",
+        "Show the {label} of each {parent} and the number of {children} {inside} {it}.",
         "How many {children} are {inside} each {parent}? Show the {parent}'s {label} and the count.",
         "List the {labels} of the {parents} along with how many {children} are {inside} each of them.",
-        "For each {parent}, give its {label} and the number of {children} {inside} it.",
-        "What is the {label} of each {parent}, and how many {children} are {inside} it?",
+        "For each {parent}, give the {label} and the number of {children} {inside} {it}.",
+        "What is the {label} of each {parent}, and how many {children} are {inside} {it}?",
     ),
     unseen=("Count the {children} {inside} each {parent}, by the {parent}'s {label}.",),
 )
@@ -257,7 +257,10 @@ def join_group_aggregate(scene: Scene) -> Draft:
     measure = scene.measure(join.child)
     function, words = aggregate(scene, measure)
     return Draft(
-        (f"SELECT T1.{group.name}, {function}(T2.{measure.name}) FROM {join.sql} GROUP BY T1.{group.name}",),
+        tuple(
+            f"SELECT T1.{group.name}, {function}(T2.{measure.name}) FROM {join.sql} GROUP BY {by}"
+            for by in (by_label_or_key(join, group) if group.role is Role.LABEL else (f"T1.{group.name}",))
+        ),
         join.tables,
         {**join.slots, "group": group.words, "aggregate": words},
     )
@@ -270,7 +273,7 @@ def join_group_aggregate(scene: Scene) -> Draft:
         "Which {parent} {has} the most {children}?",
         "What is the {label} of the {parent} that {has} the most {children}?",
         "Find the {parent} that {has} the most {children}.",
-        "Show the {label} of the {parent} with the most {children} {inside} it.",
+        "Show the {label} of the {parent} with the most {children} {inside} {it}.",
         "Name the {parent} that {has} the largest number of {children}.",
     ),
     unseen=("Of all {parents}, which one {has} the most {children}?",),
