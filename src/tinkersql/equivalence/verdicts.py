@@ -1,0 +1,123 @@
+"""What the judge answers: a verdict, the assumptions under which it holds, and a witness that anyone can replay."""
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Verdict(StrEnum):
+    """The six answers to "does the prediction mean the same as the gold?"."""
+
+    MATCH = "match"
+    """No difference was found on databases that make the gold return something, or the two are the same by proof."""
+    DIFFERENT = "different"
+    """A witness database tells the two apart."""
+    UNDECIDED = "undecided"
+    """No difference was found, but no database made the gold's result mean anything: not a match."""
+    PREDICTION_ERROR = "prediction_error"
+    """The prediction is no query, or does not run against the schema."""
+    PREDICTION_OVER_BUDGET = "prediction_over_budget"
+    """The prediction was stopped: too many steps, too much memory, too many rows."""
+    GOLD_ERROR = "gold_error"
+    """The gold itself does not run against the schema; nothing is said about the prediction."""
+
+
+class Assumptions(StrEnum):
+    """What the databases may hold. Each step forbids more than the one before, so each accepts at least as much."""
+
+    OPEN_WORLD = "open_world"
+    """Only the declared constraints hold: duplicate ids, dangling references, NULLs and letter case all count."""
+    INFERRED_KEYS = "inferred_keys"
+    """Keys and references that the names and the gold's joins suggest hold as well; NULLs and letter case count."""
+    NO_NULLS = "no_nulls"
+    """Also: no NULL is stored, except in columns that a query itself tests for NULL, and the letter case of values is
+    ignored. The headline."""
+    HEADLINE = NO_NULLS
+
+
+@dataclass(frozen=True)
+class Table:
+    """A query's result: column names as SQLite reports them, and rows of JSON-ready values."""
+
+    columns: list[str]
+    rows: list[list[Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """``{"columns": [...], "rows": [[...], ...]}``."""
+        return {"columns": self.columns, "rows": self.rows}
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A small database on which the two queries return different results.
+
+    ``script`` holds CREATE and INSERT statements; ``gold_sql`` and ``predicted_sql`` are the queries as they were run
+    (other dialects translated, double-quoted values in single quotes). Paste the three into ``sqlite3`` to see it.
+    """
+
+    script: str
+    gold_sql: str
+    predicted_sql: str
+    gold_result: Table
+    predicted_result: Table
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return {
+            "script": self.script,
+            "gold_sql": self.gold_sql,
+            "predicted_sql": self.predicted_sql,
+            "gold_result": self.gold_result.to_dict(),
+            "predicted_result": self.predicted_result.to_dict(),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The judge's answer about one prediction.
+
+    Attributes:
+        verdict: the answer.
+        reason: one line for a person.
+        predicted: the SQL that was found in the model's answer; empty when there was none.
+        witness: present exactly when the verdict is ``different``.
+        assumptions: the step of the ladder under which the verdict holds.
+        notes: what a reader should know besides, such as a free column order or a translated dialect.
+        adequacy: how well the databases probe this gold: databases run, databases on which its result meant something.
+    """
+
+    verdict: Verdict
+    reason: str
+    predicted: str = ""
+    witness: Witness | None = None
+    assumptions: Assumptions = Assumptions.HEADLINE
+    notes: list[str] = field(default_factory=list)
+    adequacy: dict[str, int] | None = None
+
+    @property
+    def matches(self) -> bool:
+        """Whether the verdict is ``match``."""
+        return self.verdict is Verdict.MATCH
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        data = asdict(self)
+        data["verdict"], data["assumptions"] = str(self.verdict), str(self.assumptions)
+        data["witness"] = self.witness.to_dict() if self.witness else None
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Comparison":
+        """The inverse of ``to_dict``."""
+        witness = data.get("witness")
+        if witness:
+            results = {key: Table(**witness[key]) for key in ("gold_result", "predicted_result")}
+            witness = Witness(**{**witness, **results})
+        return cls(
+            **{
+                **data,
+                "verdict": Verdict(data["verdict"]),
+                "assumptions": Assumptions(data["assumptions"]),
+                "witness": witness,
+            }
+        )

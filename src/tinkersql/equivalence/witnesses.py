@@ -1,0 +1,218 @@
+"""Rows built to satisfy a query: the opposite of hoping that random data meets three conditions at once.
+
+A *sketch* walks the conditions of a query, keeps each with some probability (so that near misses occur as well),
+equates the columns that joins equate, and then gives every stored column a value that its kept conditions allow.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from sqlglot import exp
+
+from tinkersql.equivalence.domains import Value, number_of
+from tinkersql.equivalence.facts import PATTERNS, clauses, equated_pairs
+from tinkersql.equivalence.keys import ColumnName
+from tinkersql.equivalence.scopes import Ref, Scope
+
+Row = dict[str, Value]
+Pick = Callable[[ColumnName], list[Value]]
+"""The values that a column may take in the database at hand, the queries' own first."""
+_INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+_MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_OPERATORS: dict[type[exp.Expression], str] = {
+    **{exp.EQ: "=", exp.NEQ: "!=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
+    **{exp.NullSafeEQ: "=", exp.NullSafeNEQ: "!="},
+}
+
+
+class Sketch:
+    """One attempt to satisfy a query block and the blocks that it needs.
+
+    Args:
+        random: the source of choices.
+        keep: the probability with which each condition is kept.
+    """
+
+    def __init__(self, random: Random, keep: float):
+        self._random, self._keep = random, keep
+        self._leader: dict[Ref, Ref] = {}
+        self._needs: dict[Ref, list[tuple[str, Any]]] = defaultdict(list)
+        self._slots: dict[int, str] = {}
+
+    def add(self, scope: Scope) -> None:
+        """Take a block's tables and conditions into the sketch."""
+        if scope.branches:
+            self._add_branches(scope)
+            return
+        for number, table in scope.slots.items():
+            self._slots[number] = table.name.lower()
+        for inner in scope.derived:
+            self.add(inner)
+        for one, other in equated_pairs(scope):
+            self._unify(one, other)
+        for condition in clauses(scope):
+            self._want(condition, True, scope)
+
+    def need(self, ref: Ref, value: Value) -> None:
+        """Require one value of one column."""
+        self._needs[self._find(ref)].insert(0, ("=", value))
+
+    def rows(self, pick: Pick) -> tuple[list[tuple[str, Row]], dict[Ref, Value]]:
+        """Rows by table for the tables of the sketch, with the columns that conditions touch; and the values chosen."""
+        chosen: dict[Ref, Value] = {}
+        members: dict[Ref, list[Ref]] = defaultdict(list)
+        for ref in [*self._leader, *self._needs]:
+            if ref not in members[self._find(ref)]:
+                members[self._find(ref)].append(ref)
+        for leader, refs in members.items():
+            present = [ref for ref in refs if ref[0] in self._slots]
+            if not present:
+                continue
+            needs = [need for ref in refs for need in self._needs.get(ref, ())]
+            value = self._choose(needs, pick((self._slots[present[0][0]], present[0][1])))
+            for ref in present:
+                chosen[ref] = value
+            chosen[leader] = value
+        rows = [
+            (table, {column: value for (slot, column), value in chosen.items() if slot == number})
+            for number, table in self._slots.items()
+        ]
+        self._random.shuffle(rows)
+        return rows, chosen
+
+    def _choose(self, needs: list[tuple[str, Any]], pool: list[Value]) -> Value:
+        exact = [value for operator, value in needs if operator == "="]
+        candidates = [*exact, *pool]
+        if any(operator == "null" for operator, _ in needs):
+            return None
+        fitting = [value for value in candidates if all(_holds(value, *need) for need in needs)]
+        if not fitting and needs:
+            fitting = [value for value in candidates if _holds(value, *self._random.choice(needs))]
+        return self._random.choice(fitting or candidates or [None])
+
+    def _find(self, ref: Ref) -> Ref:
+        while self._leader.get(ref, ref) != ref:
+            ref = self._leader[ref]
+        return ref
+
+    def _unify(self, one: Ref | None, other: Ref | None) -> None:
+        if one is None or other is None or self._random.random() > self._keep:
+            return
+        first, second = self._find(one), self._find(other)
+        for ref in (one, other, first, second):
+            self._leader.setdefault(ref, ref)
+        if first != second:
+            self._leader[first] = second
+            self._needs[second] += self._needs.pop(first, [])
+
+    def _add_branches(self, scope: Scope) -> None:
+        left, right = scope.branches
+        if isinstance(scope.node, exp.Union):
+            for side in scope.branches:
+                if self._random.random() < 0.6:
+                    self.add(side)
+            if not self._slots:
+                self.add(left)
+            return
+        self.add(left)
+        if isinstance(scope.node, exp.Intersect) or self._random.random() < 0.4:
+            self.add(right)
+            for (_, one), (_, other) in zip(left.outputs, right.outputs, strict=False):
+                self._unify(one, other)
+
+    def _want(self, node: exp.Expression, holds: bool, scope: Scope) -> None:
+        """Arrange for a condition to hold (or to fail)."""
+        while isinstance(node, exp.Paren):
+            node = node.this
+        if isinstance(node, exp.Not):
+            self._want(node.this, not holds, scope)
+        elif isinstance(node, exp.And | exp.Or):
+            parts = list(node.flatten())
+            if isinstance(node, exp.And) is holds:
+                for part in parts:
+                    self._want(part, holds, scope)
+            else:
+                self._want(self._random.choice(parts), holds, scope)
+        elif isinstance(node, exp.Exists):
+            self._want_subquery(None, node.this, holds, scope)
+        elif self._random.random() < self._keep:
+            self._want_atom(node, holds, scope)
+
+    def _want_atom(self, node: exp.Expression, holds: bool, scope: Scope) -> None:
+        operator = _OPERATORS.get(type(node))
+        if operator:
+            self._want_comparison(node.left, operator if holds else _INVERSE[operator], node.right, scope)
+        elif isinstance(node, exp.Between):
+            ref = scope.ref(node.this)
+            if ref and holds:
+                self._literal_need(ref, ">=", node.args["low"])
+                self._literal_need(ref, "<=", node.args["high"])
+        elif isinstance(node, exp.In):
+            ref = scope.ref(node.this)
+            if node.args.get("query") is not None:
+                self._want_subquery(ref, node.args["query"], holds, scope)
+            elif ref:
+                values = [part.name for part in node.expressions if isinstance(part, exp.Literal)]
+                self._needs[self._find(ref)].append(("in" if holds else "not in", values))
+        elif isinstance(node, PATTERNS):
+            ref = scope.ref(node.this)
+            if ref and isinstance(node.expression, exp.Literal):
+                self._needs[self._find(ref)].append(("like" if holds else "not like", node.expression.name))
+        elif isinstance(node, exp.Is) and isinstance(node.right, exp.Null):
+            ref = scope.ref(node.left)
+            if ref and holds and self._random.random() < 0.5:
+                self._needs[self._find(ref)].append(("null", None))
+
+    def _want_comparison(self, left: exp.Expression, operator: str, right: exp.Expression, scope: Scope) -> None:
+        one, other = scope.ref(left), scope.ref(right)
+        if one and other:
+            if operator == "=":
+                self._unify(one, other)
+            return
+        if one is None and other is not None:
+            left, right, one, operator = right, left, other, _MIRRORED[operator]
+        inner = right.unnest() if isinstance(right, exp.Paren | exp.Subquery) else right
+        if isinstance(inner, exp.Query):
+            self._want_subquery(one if operator in ("=", ">=", "<=") else None, right, True, scope)
+        elif one:
+            self._literal_need(one, operator, right)
+
+    def _literal_need(self, ref: Ref, operator: str, node: exp.Expression) -> None:
+        text = f"-{node.this.name}" if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) else node.name
+        if isinstance(node, exp.Literal | exp.Neg):
+            value = number_of(text)
+            self._needs[self._find(ref)].append((operator, text if value is None else value))
+
+    def _want_subquery(self, ref: Ref | None, node: exp.Expression, holds: bool, scope: Scope) -> None:
+        inner = scope.subqueries.get(id(node))
+        if inner is None or not (holds or self._random.random() < 0.3):
+            return
+        self.add(inner)
+        if inner.outputs and inner.outputs[0][1]:
+            self._unify(ref, inner.outputs[0][1])
+
+
+def _holds(value: Value, operator: str, wanted: Any) -> bool:
+    """Whether a candidate meets a requirement; numbers compare as numbers, everything else as text."""
+    if value is None:
+        return False
+    if operator in ("in", "not in"):
+        return (str(value) in [str(item) for item in wanted]) is (operator == "in")
+    if operator in ("like", "not like"):
+        parts = (".*" if part in "%*" else "." if part in "_?" else re.escape(part) for part in str(wanted))
+        return bool(re.fullmatch("".join(parts), str(value), re.IGNORECASE | re.DOTALL)) is (operator == "like")
+    one: Any = number_of(str(value))
+    other: Any = number_of(str(wanted))
+    if one is None or other is None:
+        one, other = str(value), str(wanted)
+    return {
+        "=": one == other,
+        "!=": one != other,
+        "<": one < other,
+        "<=": one <= other,
+        ">": one > other,
+        ">=": one >= other,
+    }.get(operator, True)
