@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tinkersql.corpus.generate.domain import Column, Role
 
+CLAUSES = ("that", "who", "whose")
 COMPARISONS = {
     ">": ("more than", "over"),
     "<": ("less than", "under"),
@@ -63,6 +64,12 @@ class Condition:
         return self.phrase if self.column.gathers and self.phrase.startswith(("in ", "at ", "on ")) else ""
 
     @property
+    def rank(self) -> int:
+        """The place among several conditions: ``from Lyon``, then ``with 3 rooms``, then ``that cost 5 dollars``."""
+        first = self.phrase.partition(" ")[0]
+        return 2 if first in CLAUSES else int(first == "with")
+
+    @property
     def predicate(self) -> str:
         """The words after ``How many pastries``; empty where that would not be English."""
         first, _, rest = self.phrase.partition(" ")
@@ -70,7 +77,7 @@ class Condition:
             return rest
         if first == "with":
             return f"have {rest}"
-        if first in ("whose", "where"):
+        if first == "whose":
             return ""
         return ("were " if self.column.event else "are ") + self.phrase
 
@@ -143,18 +150,14 @@ def _comparison(rng: random.Random, column: Column, operator: str, value: str) -
 
 
 def both(first: Condition, second: Condition) -> str:
-    """Two conditions after one noun, the shorter kind first: ``from Lyon that cost more than 5 dollars``."""
-    one, two = sorted((first.phrase, second.phrase), key=_is_clause)
+    """Two conditions after one noun, given in the order of their rank: ``from Lyon that cost more than 5 dollars``."""
+    one, two = first.phrase, second.phrase
     head, _, rest = two.partition(" ")
-    if one.partition(" ")[0] == head and head in ("with", "that", "who"):
-        return f"{one} and {rest}"
-    return f"{one} and {two}" if _is_clause(one) or head == one.partition(" ")[0] else f"{one} {two}"
+    if one.partition(" ")[0] != head:
+        return f"{one} and {two}" if first.rank == 2 else f"{one} {two}"
+    return f"{one} and {rest if head in ('with', 'that', 'who') else two}"
 
 
 def both_predicates(first: Condition, second: Condition) -> str:
     """Two predicates joined, or nothing where one of them has none: ``are from Lyon and cost more than 5 dollars``."""
     return f"{first.predicate} and {second.predicate}" if first.predicate and second.predicate else ""
-
-
-def _is_clause(phrase: str) -> bool:
-    return phrase.partition(" ")[0] in ("that", "who", "whose", "where")

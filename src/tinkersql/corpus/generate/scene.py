@@ -123,9 +123,10 @@ class Scene:
         return self.text(column)
 
     def two_conditions(self, table: Table) -> tuple[Condition, Condition]:
-        """Conditions on two different columns of the table."""
-        first = self.condition(table)
-        return first, self.condition(table, other_than=[first.column])
+        """Conditions on two different columns of the table, in the order in which they are said."""
+        one = self.condition(table)
+        other = self.condition(table, other_than=[one.column])
+        return (one, other) if one.rank <= other.rank else (other, one)
 
     def text(self, column: Column, values: int = 1) -> Condition:
         """A condition that the text column has a value, or one of several."""

@@ -30,7 +30,7 @@ FOOTBALL = Domain(
             (
                 key("Player_ID"),
                 label("Name", "Ali Demir, Joe Marsh, Luca Neri, Kwame Osei, Ivan Babic, Tomas Rey, Sven Ek"),
-                text("Position", "goalkeeper, defender, midfielder, striker", "who play as {}", "in the {} position"),
+                text("Position", "goalkeeper, defender, midfielder, striker", "who play as a {}", "in the {} position"),
                 text(
                     "Nationality",
                     "Turkish, Italian, Ghanaian, Croatian, Swedish",
