@@ -1,0 +1,115 @@
+"""Results that clients poll for: each request gets an id at once and its answer later."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+KEEP_SECONDS = 600.0
+"""How long an answer stays after it was first fetched: a client whose connection dropped asks again."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The final answer of a future, as it goes over the wire."""
+
+    body: bytes
+    media_type: str = "application/json"
+
+    @classmethod
+    def json(cls, content: Mapping[str, Any]) -> Reply:
+        """A JSON answer."""
+        return cls(json.dumps(content).encode())
+
+    @classmethod
+    def protobuf(cls, body: bytes) -> Reply:
+        """A serialised protobuf message."""
+        return cls(body, "application/x-protobuf")
+
+    @classmethod
+    def failure(cls, message: str, category: str) -> Reply:
+        """A failed operation; category "user" or "server"."""
+        return cls.json({"error": message, "category": category})
+
+
+@dataclass
+class _Future:
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    reply: Reply | None = None
+
+
+class Futures:
+    """All futures of the server; used from the event loop's thread only, but for nothing."""
+
+    def __init__(self) -> None:
+        self._futures: dict[str, _Future] = {}
+        self._fetched: OrderedDict[str, float] = OrderedDict()
+        self._closed = False
+
+    def create(self) -> str:
+        """A new future's id."""
+        request_id = uuid.uuid4().hex
+        self._futures[request_id] = _Future()
+        return request_id
+
+    def resolve(self, request_id: str, reply: Reply) -> None:
+        """Answer a future; the first answer stays."""
+        future = self._futures.get(request_id)
+        if future is not None and future.reply is None:
+            future.reply = reply
+            future.done.set()
+
+    async def wait(self, request_id: str, seconds: float) -> Reply | None:
+        """The answer, or None where it takes longer than that. Raises KeyError for an id that is unknown or gone."""
+        future = self._futures[request_id]
+        if not self._closed:
+            try:
+                await asyncio.wait_for(future.done.wait(), seconds)
+            except TimeoutError:
+                return None
+        if future.reply is not None:
+            self._fetched.setdefault(request_id, time.monotonic())
+            self._forget_old()
+        return future.reply
+
+    def drop(self, request_id: str) -> None:
+        """Forget a future."""
+        self._futures.pop(request_id, None)
+        self._fetched.pop(request_id, None)
+
+    def close(self) -> None:
+        """Let every waiting poll return now."""
+        self._closed = True
+        for future in self._futures.values():
+            future.done.set()
+
+    def _forget_old(self) -> None:
+        limit = time.monotonic() - KEEP_SECONDS
+        while self._fetched:
+            request_id, fetched = next(iter(self._fetched.items()))
+            if fetched > limit:
+                return
+            self.drop(request_id)
+
+
+class InOrder:
+    """Releases numbered actions in the order of their numbers 1, 2, 3, ..., whatever the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._waiting: dict[int, Any] = {}
+
+    def add(self, number: int, action: Any) -> list[Any]:
+        """Hand in an action; returns those that are now due, in order. Each number is handed in once."""
+        self._waiting[number] = action
+        due = []
+        while self._next in self._waiting:
+            due.append(self._waiting.pop(self._next))
+            self._next += 1
+        return due

@@ -1,0 +1,183 @@
+"""Starts the engine: binds the port, loads the model, serves until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tinkersql.engine.api import Api
+from tinkersql.engine.loading import load_llama, load_tokenizer, preferred_dtype
+from tinkersql.engine.service import Service
+from tinkersql.engine.store import Store
+from tinkersql.errors import BackendError, SettingsError
+
+SWEEP_SECONDS = 60.0
+"""How often idle sessions are looked for."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run the engine.
+
+    names: public model names it answers to. key: what clients must send as X-API-Key; starts with "tml-", or the SDK
+    refuses to send it. port 0 = any free one. dtype "auto" = bfloat16 where the CPU is fast at it. threads 0 = as many
+    as the machine has cores. allow_remote: permit a host other than loopback.
+    """
+
+    model_folder: Path
+    names: tuple[str, ...]
+    store: Path
+    key: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    dtype: str = "auto"
+    threads: int = 0
+    allow_remote: bool = False
+    poll_seconds: float = 30.0
+    max_chunk_len: int = 1024
+
+
+class EngineServer:
+    """A running, or soon running, engine.
+
+    Creating it binds the port and loads the model. Raises SettingsError for impossible options, BackendError where the
+    port is taken, ModelError for a model that cannot be run, RunError for a store that cannot be written.
+    """
+
+    def __init__(self, options: Options) -> None:
+        _check(options)
+        self._socket = _bind(options)
+        try:
+            store = Store(options.store)
+            torch.set_num_threads(options.threads or _physical_cores())
+            dtype = preferred_dtype() if options.dtype == "auto" else getattr(torch, options.dtype)
+            model = load_llama(options.model_folder, dtype)
+            tokenizer = load_tokenizer(options.model_folder)
+            self._service = Service(model, tokenizer, store, options.model_folder, list(options.names))
+        except BaseException:
+            self._socket.close()
+            raise
+        api = Api(self._service, poll_seconds=options.poll_seconds, max_chunk_len=options.max_chunk_len)
+        self._on_ready: Callable[[], None] = lambda: None
+        config = uvicorn.Config(
+            _Lifespan(api.app(options.key), self),
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=75,
+            ws="none",
+        )
+        self._uvicorn = _Uvicorn(config, self._service.futures.close)
+        host, port = self._socket.getsockname()[:2]
+        self.base_url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        """Where clients find it."""
+        self.dtype = str(dtype).removeprefix("torch.")
+        """What the model computes in."""
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until `stop`, SIGINT or SIGTERM; `on_ready` is called when requests are answered."""
+        self._on_ready = on_ready
+        with contextlib.closing(self._socket):
+            self._uvicorn.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End `run` soon; safe from any thread."""
+        self._uvicorn.should_exit = True
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """Start and stop what works behind the requests."""
+        self._service.start()
+        sweeper = asyncio.create_task(self._sweep())
+        self._on_ready()
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+            await asyncio.to_thread(self._service.close)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._service.end_idle_sessions()
+
+
+class _Uvicorn(uvicorn.Server):
+    """Lets waiting polls go when it shuts down, so that it need not wait for them."""
+
+    def __init__(self, config: uvicorn.Config, release_polls: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._release_polls = release_polls
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._release_polls()
+        await super().shutdown(sockets)
+
+
+class _Lifespan:
+    """An ASGI application with the server's lifespan in front."""
+
+    def __init__(self, app: ASGIApp, server: EngineServer) -> None:
+        self._app, self._server = app, server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        async with self._server.lifespan():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _check(options: Options) -> None:
+    if not options.key.startswith("tml-"):
+        raise SettingsError("the server's key must start with 'tml-': the Tinker SDK sends no other")
+    if not options.allow_remote and not _is_loopback(options.host):
+        raise SettingsError(f"{options.host} is reachable from other machines: add --allow-remote if you mean it")
+    if options.dtype not in ("auto", "bfloat16", "float32"):
+        raise SettingsError(f"dtype {options.dtype!r} is unknown: auto, bfloat16 or float32")
+    if not options.names:
+        raise SettingsError("the server needs at least one model name to answer to")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind(options: Options) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((options.host, options.port))
+        listener.listen(512)  # taken from here on, although answers wait for the model
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise BackendError(
+            f"cannot listen on {options.host}:{options.port}: {reason}: choose another --port"
+        ) from error
+    return listener
+
+
+def _physical_cores() -> int:
+    cores = torch.cpu.get_capabilities().get("num_physical_cores") or torch.get_num_threads()
+    try:
+        return max(1, min(int(cores), len(os.sched_getaffinity(0))))
+    except AttributeError:
+        return max(1, int(cores))

@@ -1,0 +1,322 @@
+"""Checkpoints on disk: adapters in PEFT's format, with the optimizer's state beside them.
+
+    STORE/<run>/run.json                        what the run is (base model, LoRA settings, the client's metadata)
+    STORE/<run>/weights/<name>/                 to train on from: adapter, optimizer.safetensors, checkpoint.json
+    STORE/<run>/sampler_weights/<name>/         to sample from: adapter, checkpoint.json
+
+A checkpoint is written under a temporary name, synced to disk and renamed, so that one which is listed is complete.
+The run is the model id of the protocol, with ":" written as "_".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tinkersql.engine.faults import UserFault
+from tinkersql.engine.llama import LlamaConfig
+from tinkersql.engine.lora import ALPHA, LoraConfig, LoraLayout
+from tinkersql.engine.training import OptimizerState, Trainer
+from tinkersql.errors import RunError
+
+TRAINING, SAMPLER = "weights", "sampler_weights"
+KINDS = {TRAINING: "training", SAMPLER: "sampler"}
+"""Path segment of a checkpoint -> its type in the protocol."""
+
+_RUN = re.compile(r"[A-Za-z0-9-]{1,80}:train:[0-9]{1,9}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a training run is."""
+
+    run_id: str
+    base_model: str
+    lora: LoraConfig
+    user_metadata: Mapping[str, str] | None = None
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One checkpoint on disk. time, expires_at: ISO 8601; expiry is recorded, never enforced."""
+
+    run_id: str
+    kind: str
+    name: str
+    folder: Path
+    time: str
+    size_bytes: int
+    user_metadata: Mapping[str, str] | None = None
+    expires_at: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Its address in the protocol."""
+        return f"tinker://{self.run_id}/{self.kind}/{self.name}"
+
+
+class Store:
+    """The folder of all runs' checkpoints. Raises RunError where it cannot be created or written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise RunError(f"the checkpoint store {root} cannot be written: {error.strerror or error}") from error
+        self._recover()
+
+    def _recover(self) -> None:
+        """Tidy up after a process that was killed while it saved."""
+        for left in self.root.glob("*/*/.*"):
+            role, pid, name = [*left.name.split("~"), "", ""][:3]
+            if not pid.isdigit() or _alive(int(pid)):
+                continue
+            if role == ".old" and not (left.parent / name).exists():
+                left.rename(left.parent / name)
+            else:
+                shutil.rmtree(left, ignore_errors=True)
+        for left in self.root.glob(".samplers-*"):
+            if not _alive(int(left.name.removeprefix(".samplers-"))):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def create_run(self, info: RunInfo) -> None:
+        """Record a run; its checkpoints can be saved from now on."""
+        folder = self._run_folder(info.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "run.json", asdict(info) | {"created": datetime.now(UTC).isoformat()})
+
+    def run(self, run_id: str) -> RunInfo:
+        """The run of that id. Raises UserFault where there is none."""
+        try:
+            raw = json.loads((self._run_folder(run_id) / "run.json").read_text(encoding="utf-8"))
+            return RunInfo(**raw | {"lora": LoraConfig(**raw["lora"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserFault(f"there is no training run {run_id!r} in this server's store") from error
+
+    def runs(self) -> list[RunInfo]:
+        """All runs, newest first."""
+        found = []
+        for path in self.root.glob("*/run.json"):
+            try:
+                found.append(self.run(path.parent.name.replace("_", ":")))
+            except UserFault:
+                continue
+        return sorted(found, key=lambda info: info.created, reverse=True)
+
+    def save(
+        self,
+        info: RunInfo,
+        kind: str,
+        name: str,
+        trainer: Trainer,
+        *,
+        overwrite: bool = False,
+        ttl_seconds: int | None = None,
+        user_metadata: Mapping[str, str] | None = None,
+    ) -> Checkpoint:
+        """Save the adapter, and for `TRAINING` the optimizer's state (not the gradient buffer).
+
+        Raises UserFault where the name is unusable or taken, OSError where the disk refuses.
+        """
+        target = self._checkpoint_folder(info.run_id, kind, name)
+        if target.exists() and not overwrite:
+            raise UserFault(f"checkpoint {name!r} exists already: choose another name, or save with overwrite=True")
+        now = datetime.now(UTC)
+        expires = None if ttl_seconds is None else (now + timedelta(seconds=ttl_seconds)).isoformat()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".new~{os.getpid()}~{name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            write_adapter(temporary, trainer, info.base_model)
+            if kind == TRAINING:
+                write_optimizer(temporary / "optimizer.safetensors", trainer)
+            meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires}
+            _write_json(temporary / "checkpoint.json", meta)
+            for path in (*temporary.iterdir(), temporary):
+                _sync(path)
+            old = target.parent / f".old~{os.getpid()}~{name}"
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+            _sync(target.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return self._checkpoint(target)
+
+    def find(self, path: str) -> Checkpoint:
+        """The checkpoint at ``tinker://run/kind/name``. Raises UserFault where there is none."""
+        parts = path.removeprefix("tinker://").split("/")
+        if not path.startswith("tinker://") or len(parts) != 3:
+            raise UserFault(
+                f"{path!r} is not a checkpoint: expected tinker://RUN/weights/NAME or .../sampler_weights/NAME"
+            )
+        folder = self._checkpoint_folder(*parts)
+        if not (folder / "checkpoint.json").is_file():
+            raise UserFault(f"there is no checkpoint {path} in this server's store")
+        return self._checkpoint(folder)
+
+    def checkpoints(self, run_id: str | None = None) -> list[Checkpoint]:
+        """The checkpoints of one run, or of all, newest first. Raises UserFault where there is no such run."""
+        if run_id is not None:
+            self.run(run_id)
+        pattern = "*" if run_id is None else self._run_folder(run_id).name
+        found = [
+            self._checkpoint(path.parent)
+            for kind in KINDS
+            for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json")
+            if not path.parent.name.startswith(".")
+        ]
+        return sorted(found, key=lambda checkpoint: checkpoint.time, reverse=True)
+
+    def delete(self, path: str) -> None:
+        """Delete a checkpoint. Raises UserFault where there is none."""
+        folder = self.find(path).folder
+        doomed = folder.parent / f".new~{os.getpid()}~{folder.name}"  # hidden at once, even if the process dies here
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+    def time_of(self, folder: Path) -> str:
+        """When the checkpoint in that folder was saved, "" where it is gone."""
+        try:
+            return self._checkpoint(folder).time
+        except (OSError, ValueError):
+            return ""
+
+    def sampler_folder(self, session_id: str) -> Path:
+        """A folder for a session's unnamed sampler snapshots; it lives no longer than this process."""
+        folder = self.root / f".samplers-{os.getpid()}" / session_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def drop_sampler_folder(self, session_id: str) -> None:
+        """Delete a session's unnamed snapshots."""
+        shutil.rmtree(self.root / f".samplers-{os.getpid()}" / session_id, ignore_errors=True)
+
+    def close(self) -> None:
+        """Delete all unnamed snapshots of this process."""
+        shutil.rmtree(self.root / f".samplers-{os.getpid()}", ignore_errors=True)
+
+    def _run_folder(self, run_id: str) -> Path:
+        if not _RUN.fullmatch(run_id):
+            raise UserFault(f"there is no training run {run_id!r} in this server's store")
+        return self.root / run_id.replace(":", "_")
+
+    def _checkpoint_folder(self, run_id: str, kind: str, name: str) -> Path:
+        if kind not in KINDS:
+            raise UserFault(f"checkpoints of kind {kind!r} are not supported: {', '.join(KINDS)} are")
+        if not _NAME.fullmatch(name):
+            raise UserFault(f"checkpoint name {name!r} is unusable: letters, digits, '.', '_' and '-', at most 128")
+        return self._run_folder(run_id) / kind / name
+
+    def _checkpoint(self, folder: Path) -> Checkpoint:
+        meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+        return Checkpoint(
+            run_id=folder.parent.parent.name.replace("_", ":"),
+            kind=folder.parent.name,
+            name=folder.name,
+            folder=folder,
+            size_bytes=sum(path.stat().st_size for path in folder.iterdir()),
+            **meta,
+        )
+
+
+def write_adapter(folder: Path, trainer: Trainer, base_model: str) -> None:
+    """Write ``adapter_config.json`` and ``adapter_model.safetensors`` as PEFT reads them."""
+    config = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_model,
+        "r": trainer.lora.rank,
+        "lora_alpha": ALPHA,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+        "target_modules": trainer.layout.target_modules,
+    }
+    _write_json(folder / "adapter_config.json", config)
+    tensors = {name: tensor.cpu() for name, tensor in trainer.layout.tensors(trainer.masters)}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+def write_optimizer(path: Path, trainer: Trainer) -> None:
+    """Write Adam's moments by parameter name, and the step count."""
+    tensors = {
+        f"{moment}.{name}": tensor.cpu()
+        for moment in _MOMENTS
+        for name, tensor in trainer.layout.tensors(getattr(trainer.optimizer, moment))
+    }
+    save_file(tensors, path, metadata={"step": str(trainer.optimizer.step)})
+
+
+def read_adapter(folder: Path, model: LlamaConfig, lora: LoraConfig) -> Tensor:
+    """The masters [size] float32 of a saved adapter. Raises UserFault where it does not fit this model."""
+    return _read_flat(folder / "adapter_model.safetensors", LoraLayout(model, lora))[0]
+
+
+def read_optimizer(folder: Path, model: LlamaConfig, lora: LoraConfig) -> OptimizerState:
+    """The optimizer's state of a checkpoint. Raises UserFault where it has none."""
+    path = folder / "optimizer.safetensors"
+    if not path.is_file():
+        raise UserFault("this checkpoint holds no optimizer state: load it without, or load one made by save_state")
+    layout = LoraLayout(model, lora)
+    moments = [_read_flat(path, layout, f"{moment}.") for moment in _MOMENTS]
+    return OptimizerState(moments[0][0], moments[1][0], step=int(moments[0][1]["step"]))
+
+
+def _read_flat(path: Path, layout: LoraLayout, prefix: str = "") -> tuple[Tensor, dict[str, str]]:
+    flat = torch.zeros(layout.size)
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name, view in layout.tensors(flat):
+                saved = file.get_tensor(prefix + name)
+                if saved.shape != view.shape:
+                    raise UserFault(f"the checkpoint does not fit this model: {name} is {tuple(saved.shape)}")
+                view.copy_(saved)
+            return flat, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise UserFault(f"the checkpoint is damaged or does not fit this model: {path.name}: {error}") from error
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
