@@ -14,8 +14,12 @@ import os
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tinkersql.errors import SettingsError, TinkersqlError
+from tinkersql.errors import Interrupted, SettingsError, TinkersqlError
+
+if TYPE_CHECKING:
+    from tinkersql.engine.server import EngineServer
 
 KEY_VARIABLE = "TINKERSQL_SERVER_KEY"
 
@@ -64,13 +68,16 @@ def main() -> int:
         return error.exit_code
     if arguments.exit_with_parent:
         threading.Thread(target=_stop_at_end_of_input, args=(server,), daemon=True).start()
-    server.run(lambda: print(json.dumps({"base_url": server.base_url, "pid": os.getpid()}), flush=True))
+    try:
+        server.run(lambda: print(json.dumps({"base_url": server.base_url, "pid": os.getpid()}), flush=True))
+    except KeyboardInterrupt:
+        return Interrupted.exit_code
     return 0
 
 
-def _stop_at_end_of_input(server: object) -> None:
+def _stop_at_end_of_input(server: EngineServer) -> None:
     sys.stdin.buffer.read()
-    server.stop()  # type: ignore[attr-defined]
+    server.stop()
 
 
 if __name__ == "__main__":
