@@ -12,7 +12,6 @@ from typing import Any
 HOSTILE = (
     '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">\'"&amp;</pre></style>\u202e\ud800\0'
 )
-LABELS = {"base": "base", "base_3_shot": "base-3-shot", "tuned": "tuned"}
 
 _DOMAINS = [
     ("singers", "singer", "age", "country", ["France", "Japan", "Perú"]),
@@ -71,7 +70,7 @@ def make_run(
     folder.mkdir(parents=True)
     rng = random.Random(3)
     rows = [_question(rng) for _ in range(questions)]
-    shares = {"base": 0.42, "base_3_shot": 0.5, "tuned": 1.0 if all_right else 0.78}
+    shares = {"base": 0.42, "base-3-shot": 0.5, "tuned": 1.0 if all_right else 0.78}
     lines = {key: [_line(rng, index, row, share) for index, row in enumerate(rows)] for key, share in shares.items()}
     for line in (line for each in lines.values() for line in each if line["verdict"] != "match"):
         line["predicted"] += " " + "x" * (long_sql - len(line["predicted"])) if long_sql else ""
@@ -83,7 +82,7 @@ def make_run(
 
     made = Made(folder, _result(lines, steps, built_in=built_in, finished=not interrupted), lines)
     for key, each in lines.items():
-        _write_lines(folder / f"predictions-{LABELS[key]}.jsonl", each)
+        _write_lines(folder / f"predictions-{key}.jsonl", each)
     if not interrupted:
         novel = [_novel(rng, index) for index in range(5)]
         for key, each in (("base", [0, 1, 0, 0, 0]), ("tuned", [1, 1, 0, 1, 0])):
@@ -193,30 +192,28 @@ def _witness(script: str, gold: str, predicted: str) -> dict[str, Any]:
         cursor = connection.execute(query)
         return {"columns": [column[0] for column in cursor.description], "rows": cursor.fetchall()}
 
-    results = {"script": script, "gold_result": run(gold), "predicted_result": run(predicted)}
+    results = {"gold_result": run(gold), "predicted_result": run(predicted)}
     connection.close()
-    return results
+    return {"script": script, "gold_sql": gold, "predicted_sql": predicted, **results}
 
 
-def _evaluation(lines: list[dict[str, Any]]) -> dict[str, Any]:
+def _tally(lines: list[dict[str, Any]]) -> dict[str, Any]:
     n, matches = len(lines), sum(line["verdict"] == "match" for line in lines)
     rate, z = matches / n, 1.959964
     centre, spread = rate + z * z / (2 * n), z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    low, high = (max(0.0, min(1.0, end / (1 + z * z / n))) for end in (centre - spread, centre + spread))
+    return {"n": n, "matches": matches, "rate": rate, "low": low, "high": high}
+
+
+def _evaluation(lines: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in {line["kind"] for line in lines}}
     return {
-        "n": n,
-        "matches": matches,
-        "rate": rate,
-        "low": max(0.0, (centre - spread) / (1 + z * z / n)),
-        "high": min(1.0, (centre + spread) / (1 + z * z / n)),
+        **_tally(lines),
         "verdicts": Counter(line["verdict"] for line in lines),
         "empty": sum(not line["answer"] for line in lines),
         "not_sql": 4,
         "cut_off": 2,
-        "by_kind": {
-            kind: {"n": len(each), "matches": sum(line["verdict"] == "match" for line in each)}
-            for kind, each in kinds.items()
-        },
+        "by_kind": {kind: _tally(each) for kind, each in kinds.items()},
         "seconds": 61.0,
         "tokens": 12000,
         "tokens_per_second": 196.7,
@@ -280,20 +277,21 @@ def _result(lines: dict[str, list[dict[str, Any]]], steps: int, *, built_in: boo
             "kinds": {"filter": 40000},
         },
         "evaluations": {key: _evaluation(each) for key, each in lines.items()},
-        "comparisons": [_comparison(key, lines) for key in ("base", "base_3_shot")] if "tuned" in lines else [],
+        "comparisons": [_comparison(key, lines) for key in ("base", "base-3-shot")] if "tuned" in lines else [],
         "phases": [
             {"name": "load data", "seconds": 1.2, "tokens": 0, "tokens_per_second": None},
             {"name": "evaluate base", "seconds": 61.0, "tokens": 12000, "tokens_per_second": 196.7},
             {"name": "train", "seconds": 400.0, "tokens": 147000, "tokens_per_second": 367.0},
         ],
+        "training": None,
         "peak_memory_mib": 2100.0,
     }
     if finished:
         result["training"] = {
             "examples": 32 * steps,
             "steps": steps,
-            "first_loss": 3.1,
-            "final_loss": 0.31,
+            "first_loss": _step(1, steps)["loss"],
+            "final_loss": _step(steps, steps)["loss"],
             "seconds": 400.0,
             "tokens": 147000,
             "completion_tokens": 48000,

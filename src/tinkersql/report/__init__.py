@@ -1,7 +1,7 @@
 """A run's page: one self-contained HTML file, built from the run folder alone.
 
-`files` reads the folder, `witness` draws the databases on which queries differ, `charts` draws SVG, and `page` puts
-them together with `page.html`, `macros.html`, `style.css` and `filter.js`.
+`files` reads the folder, `witness` draws the databases on which queries differ, `charts` draws SVG, `figures` draws
+the run's figures with it, and `page` puts all together with `page.html`, `macros.html`, `style.css` and `filter.js`.
 """
 
 from tinkersql.report.page import build

@@ -14,6 +14,7 @@ from markupsafe import Markup
 MAX_POINTS = 600
 """Points drawn in a curve; longer ones are thinned evenly, keeping the last."""
 
+_GUTTER = "-52"  # where a curve's y labels begin: the style sheet keeps that much room at the left of `.gutter`
 _PLOT = 1000  # the inner coordinate system of a curve, stretched to the width of the page
 
 
@@ -57,10 +58,10 @@ class Charts:
         y = 0
         for dot in dots:
             if dot.label or dot.figure:
-                y += 22
+                y += 32 if y else 18
                 marks.append(_text("0", y, dot.label, "lane"))
                 marks.append(_text("100%", y, dot.figure, "lane figure", "end"))
-            y += 18 if dot.label or dot.figure else 14
+            y += 18 if dot.label or dot.figure else 16
             marks.append(_line("0", y, "100%", y, "track"))
             marks.append(_line(_percent(dot.low), y, _percent(dot.high), y, f"interval {dot.tone}"))
             hollow = " hollow" if dot.faint else ""
@@ -81,7 +82,9 @@ class Charts:
                 rect = '<rect x="{}" y="0" width="{}" height="18" class="part {}"/>'
                 marks.append(Markup(rect).format(_percent(start / total), _percent(part.count / total), part.name))
             start += part.count
-        return self._figure(marks, 18, title, ", ".join(f"{part.name} {part.count}" for part in parts))
+        return self._figure(
+            marks, 18, title, ", ".join(f"{part.name.replace('_', ' ')} {part.count}" for part in parts)
+        )
 
     def curve(
         self, points: Iterable[tuple[float, float]], *, x_label: str, y_label: str, height: int, tone: str
@@ -95,8 +98,8 @@ class Charts:
             return Markup("")
         kept = thin(kept)
         left, right = kept[0][0], kept[-1][0]
-        ticks = nice_ticks(min(0.0, *(y for _, y in kept)), max(y for _, y in kept))
-        top, bottom = 44, 44 + height
+        ticks = nice_ticks(min(0.0, *(y for _, y in kept)), max(y for _, y in kept), most=max(2, height // 45))
+        top, bottom = 34, 34 + height
 
         def across(x: float) -> float:
             return (x - left) / (right - left) if right > left else 0.5
@@ -104,11 +107,11 @@ class Charts:
         def down(y: float) -> float:
             return (ticks[-1] - y) / (ticks[-1] - ticks[0])
 
-        marks = [_text("0", 14, y_label, "axis")]
+        marks = [_text(_GUTTER, 14, y_label, "axis")]
         for tick in ticks:
             y = top + down(tick) * height
             marks.append(_line("0", y, "100%", y, "grid"))
-            marks.append(_text("0", y - 4, f"{tick:g}", "tick"))
+            marks.append(_text("-10", y + 4, f"{tick:g}", "tick", "end"))
         if len(kept) == 1:
             circle = '<circle cx="50%" cy="{:.1f}" r="5" class="dot {}"/>'
             marks.append(Markup(circle).format(top + down(kept[0][1]) * height, tone))
@@ -145,11 +148,11 @@ def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return kept if kept[-1] == points[-1] else [*kept, points[-1]]
 
 
-def nice_ticks(low: float, high: float) -> list[float]:
-    """Three to six round numbers at equal distances that enclose low and high."""
+def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Round numbers at equal distances that enclose low and high, with about `most` steps between them."""
     span = (high - low) or abs(high) or 1.0
-    magnitude = 10.0 ** math.floor(math.log10(span / 4))
-    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude * 4 >= span * 0.999)
+    magnitude = 10.0 ** math.floor(math.log10(span / most))
+    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude * most >= span * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step - 1e-9)
     return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
 

@@ -13,9 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from tinkersql.errors import RunError
-from tinkersql.evaluation.statistics import wilson
-from tinkersql.report import witness, wording
-from tinkersql.report.charts import Charts, Dot, Part
+from tinkersql.report import figures, witness, wording
+from tinkersql.report.charts import Charts
 from tinkersql.report.files import Prediction, RunFiles, read
 
 MAX_SQL = 3000
@@ -23,23 +22,6 @@ MAX_SQL = 3000
 
 MAX_FIXED = 6
 """Examples shown of questions that training fixed."""
-
-TONES = {"base": "base", "base_3_shot": "shots", "tuned": "tuned"}
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """Matches among n questions with the bounds of the 95 % Wilson interval, which are fractions."""
-
-    n: int
-    matches: int
-    low: float
-    high: float
-
-    @property
-    def small(self) -> bool:
-        """Whether the sample is too small to say much."""
-        return self.n < wording.SMALL_SAMPLE
 
 
 @dataclass(frozen=True)
@@ -114,10 +96,11 @@ def render(run: RunFiles) -> str:
 def _context(run: RunFiles) -> dict[str, Any]:
     charts = Charts()
     result = run.result
-    evaluations = {key: result["evaluations"][key] for key in wording.LABELS if key in result.get("evaluations", {})}
+    evaluations = result.get("evaluations", {})
     comparisons = result.get("comparisons", [])
     plain = next((test for test in comparisons if (test["a"], test["b"]) == ("base", "tuned")), None)
-    kinds = _kinds(evaluations)
+    claim, support = wording.headline(plain, evaluations)
+    kinds = figures.kinds(evaluations)
     pairs = _pairs(run.tuned, run.base)
     wrong = [pair for pair in pairs if not pair.tuned.matches]
     fixed = [pair for pair in pairs if pair.fixed]
@@ -126,17 +109,19 @@ def _context(run: RunFiles) -> dict[str, Any]:
         "name": result.get("name") or run.folder.resolve().name,
         "facts": _facts(run),
         "data": result.get("data", {}),
-        "headline": wording.headline(plain, evaluations),
+        "tone": figures.tone,
+        "claim": claim,
+        "support": support,
         "missing": _missing(run, evaluations),
         "evaluations": evaluations,
-        "match_chart": _match_chart(charts, evaluations),
+        "match_chart": figures.match_chart(charts, evaluations),
         "comparisons": comparisons,
-        "bars": {key: _verdict_bar(charts, key, figures) for key, figures in evaluations.items()},
-        "training": result.get("training", {}),
-        "curves": _curves(charts, run.metrics),
+        "bars": {key: figures.verdict_bar(charts, key, each) for key, each in evaluations.items()},
+        "training": result.get("training"),
+        "curves": figures.curves(charts, run.metrics),
         "kinds": kinds,
-        "kind_chart": _kind_chart(charts, kinds),
-        "small_kinds": any(part.small for parts in kinds.values() for part in parts.values()),
+        "kind_chart": figures.kind_chart(charts, kinds),
+        "small_kinds": any(each["n"] < wording.SMALL_SAMPLE for tallies in kinds.values() for each in tallies.values()),
         "novel": _pairs(run.novel_tuned, run.novel_base, keep_unpaired=True),
         "novel_asked": {"base": len(run.novel_base), "tuned": len(run.novel_tuned)},
         "novel_matches": {
@@ -160,7 +145,7 @@ def _context(run: RunFiles) -> dict[str, Any]:
 def _facts(run: RunFiles) -> list[tuple[str, str, list[str]]]:
     """The head's rows: a label, a line of text, and further lines in monospace (hashes, commands)."""
     result, settings = run.result, run.config.get("settings", {})
-    model, data, backend = (result.get(key, {}) for key in ("model", "data", "backend"))
+    model, data, backend = (result.get(key) or {} for key in ("model", "data", "backend"))
     model_name = model.get("name") or settings.get("model", {}).get("value") or "unknown"
     licence = f", licence {model['license']}" if model.get("license") else ""
     sizes = ""
@@ -187,10 +172,10 @@ def _lines(text: str | None = None, **named: str | None) -> list[str]:
 
 def _missing(run: RunFiles, evaluations: dict[str, Any]) -> str:
     """What an interrupted run lacks, in a sentence or two; "" for a complete run."""
-    absent = [label.lower() for key, label in wording.LABELS.items() if key not in evaluations]
+    absent = [wording.label(key).lower() for key in ("base", "tuned") if key not in evaluations]
     if not absent:
         return ""
-    text = f"This run is not complete: there is no evaluation of the {', '.join(absent)}."
+    text = f"This run is not complete: there is no evaluation of the {' and the '.join(absent)}."
     if run.checkpoints:
         last = run.checkpoints[-1]
         text += f" Its last checkpoint is from step {last.get('step')} ({last.get('kind')})."
@@ -227,84 +212,6 @@ def _varied(fixed: Sequence[Pair]) -> list[Pair]:
     firsts = list({pair.tuned.kind: pair for pair in reversed(fixed)}.values())
     rest = [pair for pair in fixed if pair not in firsts]
     return sorted((firsts + rest)[:MAX_FIXED], key=lambda pair: pair.number)
-
-
-def _match_chart(charts: Charts, evaluations: dict[str, Any]) -> Markup:
-    dots = [
-        Dot(
-            rate=figures["rate"],
-            low=figures["low"],
-            high=figures["high"],
-            tone=TONES[key],
-            label=wording.LABELS[key],
-            figure=f"{wording.percent(figures['rate'])} ({figures['matches']} of {figures['n']})",
-            faint=figures["n"] < wording.SMALL_SAMPLE,
-        )
-        for key, figures in evaluations.items()
-    ]
-    described = "; ".join(
-        f"{dot.label} {dot.figure}, 95 % interval {wording.interval(dot.low, dot.high)}" for dot in dots
-    )
-    return charts.intervals(dots, title="Execution match with 95 % Wilson intervals", description=described)
-
-
-def _verdict_bar(charts: Charts, key: str, figures: dict[str, Any]) -> Markup:
-    parts = [Part(verdict, figures["verdicts"].get(verdict, 0)) for verdict in wording.VERDICTS]
-    return charts.stacked(parts, title=f"Verdicts of the {wording.LABELS[key].lower()}")
-
-
-def _curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:
-    """The loss and the learning rate by step; each "" where no step was logged."""
-
-    def curve(name: str, y_label: str, height: int, tone: str) -> Markup:
-        points = (
-            (row["step"], row[name]) for row in metrics if row.get("step") is not None and row.get(name) is not None
-        )
-        return charts.curve(points, x_label="training step", y_label=y_label, height=height, tone=tone)
-
-    return {
-        "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned"),
-        "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
-    }
-
-
-def _kinds(evaluations: dict[str, Any]) -> dict[str, dict[str, Proportion]]:
-    """For each kind of query, the most frequent first, the base's and the tuned model's matches."""
-    kinds: dict[str, dict[str, Proportion]] = {}
-    for key in ("base", "tuned"):
-        for kind, figures in evaluations.get(key, {}).get("by_kind", {}).items():
-            if figures["n"]:
-                kinds.setdefault(kind, {})[key] = _proportion(figures["matches"], figures["n"])
-    return dict(sorted(kinds.items(), key=lambda item: -max(part.n for part in item[1].values())))
-
-
-def _proportion(matches: int, n: int) -> Proportion:
-    return Proportion(n, matches, *wilson(matches, n))
-
-
-def _kind_chart(charts: Charts, kinds: dict[str, dict[str, Proportion]]) -> Markup:
-    """Two lanes for each kind, base above tuned."""
-    dots: list[Dot] = []
-    for kind, parts in kinds.items():
-        for key, part in parts.items():
-            figure = " → ".join(str(each.matches) for each in parts.values()) + f" of {part.n}"
-            first = part is next(iter(parts.values()))
-            dots.append(
-                Dot(
-                    rate=part.matches / part.n,
-                    low=part.low,
-                    high=part.high,
-                    tone=TONES[key],
-                    label=kind if first else "",
-                    figure=figure if first else "",
-                    faint=part.small,
-                )
-            )
-    return charts.intervals(
-        dots,
-        title="Execution match by kind of query, with 95 % Wilson intervals",
-        description="For each kind the base model's lane is above the tuned model's; the figures are in the table.",
-    )
 
 
 def clip(text: str) -> str:

@@ -9,6 +9,7 @@ MAX_ROWS = 30
 """Rows drawn per table; the script always holds all of them."""
 
 _MAX_STEPS = 200_000
+_QUERIES = {"gold_sql": "expected", "predicted_sql": "predicted"}
 _ALLOWED = {
     sqlite3.SQLITE_CREATE_TABLE,
     sqlite3.SQLITE_CREATE_INDEX,
@@ -37,7 +38,14 @@ class Table:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """A witness, ready to draw: its script, its tables, and the two results (a Table, or the error's text)."""
+    """A witness, ready to draw.
+
+    Attributes:
+        script: The database's statements and the two queries, to paste into ``sqlite3``.
+        tables: The database's tables; none where the statements do more than fill tables.
+        gold: The result of the expected query, or an error's text.
+        predicted: The result of the prediction, or an error's text.
+    """
 
     script: str
     tables: list[Table]
@@ -49,9 +57,10 @@ def view(witness: dict[str, Any] | None) -> WitnessView | None:
     """The drawable form of a witness as the judge writes it, or None where there is no witness."""
     if not witness:
         return None
-    script = str(witness.get("script") or "")
+    script = str(witness.get("script") or "").rstrip()
+    queries = [f"-- {name}\n{witness[key].rstrip().rstrip(';')};" for key, name in _QUERIES.items() if witness.get(key)]
     return WitnessView(
-        script=script,
+        script="\n".join([script, *queries]),
         tables=tables(script),
         gold=_result(witness.get("gold_result")),
         predicted=_result(witness.get("predicted_result")),

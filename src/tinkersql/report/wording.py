@@ -1,26 +1,31 @@
 """Numbers and findings in words; every percentage comes with its sample and its interval."""
 
+import re
 from datetime import datetime
 from typing import Any
 
 SMALL_SAMPLE = 30
 """Below this many questions a figure is marked as a small sample."""
 
-LABELS = {"base": "Base model", "base_3_shot": "Base with 3 examples", "tuned": "Tuned model"}
-"""The evaluations of a run, in the order of the page, by their key in ``result.json``."""
-
 VERDICTS = {
     "match": "The same result as an acceptable query on every database that the judge built.",
     "different": "A database exists on which the results differ; it is shown as the witness.",
-    "undecided": "No database told the two apart, but the evidence was too thin to call it a match; counted as wrong.",
-    "prediction_error": "The answer holds no query that runs on this schema: a syntax error or an unknown name.",
-    "prediction_over_budget": "The query ran beyond the limits on time or memory.",
+    "undecided": "No difference was found, but on no database did the expected result mean anything; counted as wrong.",
+    "prediction_error": "The answer holds no query, or one that does not run on this schema.",
+    "prediction_over_budget": "The query was stopped: too many steps, too much memory or too many rows.",
     "gold_error": "The expected query itself does not run; counted as wrong.",
 }
 """What each verdict means, in the order of the page."""
 
 _SPACE = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
+
+
+def label(evaluation: str) -> str:
+    """The name of an evaluation by its key in ``result.json``: ``base``, ``base-3-shot``, ``tuned``."""
+    if shots := re.fullmatch(r"base-(\d+)-shot", evaluation):
+        return f"Base with {shots[1]} {'example' if shots[1] == '1' else 'examples'}"
+    return {"base": "Base model", "tuned": "Tuned model"}.get(evaluation, evaluation)
 
 
 def number(value: float | None) -> str:
@@ -57,7 +62,7 @@ def duration(seconds: float | None) -> str:
     """Seconds as hours, minutes and seconds."""
     if seconds is None:
         return "–"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f}{_SPACE}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -74,37 +79,35 @@ def date(iso: str) -> str:
     return f"{time.day} {time:%B %Y, %H:%M} {time.tzname() or ''}".strip()
 
 
-def headline(comparison: dict[str, Any] | None, evaluations: dict[str, Any]) -> str:
-    """The run's finding in one sentence."""
+def headline(comparison: dict[str, Any] | None, evaluations: dict[str, Any]) -> tuple[str, str]:
+    """The run's finding in one sentence, and a second one on how sure it is."""
     if "tuned" not in evaluations:
-        return "This run ended before the tuned model was evaluated."
-    if comparison is None:
-        tuned = evaluations["tuned"]
-        return f"The tuned model answers {tuned['matches']} of {tuned['n']} questions correctly."
-    bounds = f"(95{_SPACE}% interval {points(comparison['low'])} to {points(comparison['high'])})"
-    size = f"{abs(100 * comparison['difference']):.1f} percentage points {bounds}"
+        return "This run ended before the tuned model was evaluated", ""
+    tuned = evaluations["tuned"]
+    if comparison is None or "base" not in evaluations:
+        return f"The tuned model answers {tuned['matches']} of {tuned['n']} questions correctly", ""
+    before, after = percent(evaluations["base"]["rate"]), percent(tuned["rate"])
     if comparison["low"] > 0:
-        return f"Training raised execution match by {size}."
-    if comparison["high"] < 0:
-        return f"Training lowered execution match by {size}."
-    return (
-        f"No clear effect of training: a difference of {points(comparison['difference'])} percentage points {bounds}."
+        claim = f"Execution match rose from {before} to {after}"
+    elif comparison["high"] < 0:
+        claim = f"Execution match fell from {before} to {after}"
+    else:
+        claim = f"No clear change in execution match: {before} before, {after} after"
+    support = (
+        f"{points(comparison['difference'])} percentage points (95{_SPACE}% interval {points(comparison['low'])} to "
+        f"{points(comparison['high'])}), base model to tuned model, on the same {comparison['n']} held-out questions."
     )
+    return claim, support
 
 
 def paired_test(comparison: dict[str, Any]) -> str:
-    """A McNemar comparison, worded for somebody who meets the test for the first time."""
-    fixed, broken = comparison["b_only"], comparison["a_only"]
-    other = "the base model" if comparison["a"] == "base" else "the base model with 3 examples in its prompt"
-    changed = (
-        f"On the same {comparison['n']} questions, the tuned model gets {fixed} right that {other} gets wrong, and "
+    """A McNemar comparison in words: what training fixed and broke, and what chance has to say about it."""
+    fixed, broken, same = comparison["b_only"], comparison["a_only"], comparison["both"] + comparison["neither"]
+    result = (
+        f"the tuned model got {fixed} right that the other got wrong (fixed) and {broken} wrong that the other got "
+        f"right (broken); on {same} the two agreed."
     )
-    changed += f"{broken} wrong that {other} gets right. "
     if fixed + broken == 0:
-        return changed + "The two agree on every question, so there is nothing to test."
-    doubt = "chance alone would hardly split them so" if comparison["p_value"] < 0.05 else "chance alone could do that"
-    return (
-        changed
-        + f"If the two models were equally good, these {fixed + broken} questions would fall to either side like "
-        f"tosses of a coin: {doubt} ({p_value(comparison['p_value'])}, McNemar's test)."
-    )
+        return f"{result} There is nothing to test."
+    verdict = "Chance alone would hardly do that" if comparison["p_value"] < 0.05 else "Chance alone could do that"
+    return f"{result} {verdict}: {p_value(comparison['p_value'])} (exact McNemar test)."

@@ -1,0 +1,76 @@
+"""The figures of a run, drawn: matches with intervals, verdicts, curves, and results by kind of query."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from tinkersql.report import wording
+from tinkersql.report.charts import Charts, Dot, Part
+
+
+def tone(evaluation: str) -> str:
+    """The colour of an evaluation, as the style sheet names it."""
+    return evaluation if evaluation in ("base", "tuned") else "shots"
+
+
+def match_chart(charts: Charts, evaluations: dict[str, Any]) -> Markup:
+    """The share of matches of each evaluation with its interval."""
+    dots = [
+        _dot(key, tally, wording.label(key), f"{wording.percent(tally['rate'])} ({tally['matches']} of {tally['n']})")
+        for key, tally in evaluations.items()
+    ]
+    described = "; ".join(
+        f"{dot.label} {dot.figure}, 95 % interval {wording.interval(dot.low, dot.high)}" for dot in dots
+    )
+    return charts.intervals(dots, title="Execution match with 95 % Wilson intervals", description=described)
+
+
+def verdict_bar(charts: Charts, key: str, figures: dict[str, Any]) -> Markup:
+    """One evaluation's answers by verdict."""
+    parts = [Part(verdict, figures["verdicts"].get(verdict, 0)) for verdict in wording.VERDICTS]
+    return charts.stacked(parts, title=f"Verdicts of the {wording.label(key).lower()}")
+
+
+def curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:
+    """The loss and the learning rate by step; each "" where no step was logged."""
+
+    def curve(name: str, y_label: str, height: int, colour: str) -> Markup:
+        points = (
+            (row["step"], row[name]) for row in metrics if row.get("step") is not None and row.get(name) is not None
+        )
+        return charts.curve(points, x_label="training step", y_label=y_label, height=height, tone=colour)
+
+    return {
+        "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned"),
+        "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
+    }
+
+
+def kinds(evaluations: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """For each kind of query, the most frequent first, the tallies of the base and of the tuned model."""
+    found: dict[str, dict[str, Any]] = {}
+    for key in ("base", "tuned"):
+        for kind, tally in evaluations.get(key, {}).get("by_kind", {}).items():
+            found.setdefault(kind, {})[key] = tally
+    return dict(sorted(found.items(), key=lambda item: -max(tally["n"] for tally in item[1].values())))
+
+
+def kind_chart(charts: Charts, kinds: dict[str, dict[str, Any]]) -> Markup:
+    """Two lanes for each kind, base above tuned; only the first of them is lettered."""
+    dots: list[Dot] = []
+    for kind, tallies in kinds.items():
+        matches = " → ".join(str(tally["matches"]) for tally in tallies.values())
+        n = next(iter(tallies.values()))["n"]
+        for number, (key, tally) in enumerate(tallies.items()):
+            dots.append(_dot(key, tally, *((kind, f"{matches} of {n}") if number == 0 else ("", ""))))
+    return charts.intervals(
+        dots,
+        title="Execution match by kind of query, with 95 % Wilson intervals",
+        description="For each kind the base model's lane is above the tuned model's; the figures are in the table.",
+    )
+
+
+def _dot(evaluation: str, tally: dict[str, Any], label: str, figure: str) -> Dot:
+    small = tally["n"] < wording.SMALL_SAMPLE
+    return Dot(tally["rate"], tally["low"], tally["high"], tone(evaluation), label, figure, faint=small)

@@ -1,0 +1,129 @@
+"""The parts of the page: witnesses as tables, ticks and curves, numbers in words, and the command."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+from run_folders import make_run
+from typer.testing import CliRunner
+
+from tinkersql.cli.report import report
+from tinkersql.errors import RunError
+from tinkersql.report import wording
+from tinkersql.report.charts import MAX_POINTS, Charts, nice_ticks, thin
+from tinkersql.report.witness import MAX_ROWS, Table, tables, view
+
+
+def test_a_witness_becomes_tables() -> None:
+    script = "CREATE TABLE a (x INTEGER, y TEXT); INSERT INTO a VALUES (1, 'é'), (NULL, '<b>');\n"
+    script += 'CREATE TABLE "b""c" (z);'
+    shown = view(
+        {"script": script, "gold_result": {"columns": ["x"], "rows": [[None]]}, "predicted_result": {"error": "no"}}
+    )
+    assert shown is not None
+    assert shown.tables == [Table("a", ["x", "y"], [["1", "é"], [None, "<b>"]]), Table('b"c', ["z"], [])]
+    assert shown.gold == Table("", ["x"], [[None]])
+    assert shown.predicted == "no"
+    assert shown.script == script
+
+
+def test_the_script_to_paste_holds_the_queries_as_they_ran() -> None:
+    shown = view({"script": "CREATE TABLE a (x);", "gold_sql": "SELECT 1;", "predicted_sql": "SELECT 2"})
+    assert shown is not None
+    assert shown.script == "CREATE TABLE a (x);\n-- expected\nSELECT 1;\n-- predicted\nSELECT 2;"
+
+
+def test_a_large_table_is_cut_and_says_how_much_is_missing() -> None:
+    rows = ", ".join(f"({number})" for number in range(MAX_ROWS + 7))
+    (table,) = tables(f"CREATE TABLE t (x); INSERT INTO t VALUES {rows}")
+    assert len(table.rows) == MAX_ROWS
+    assert table.more == 7
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ATTACH '{path}' AS other; CREATE TABLE other.t (x)",
+        "CREATE TABLE t (x); VACUUM INTO '{path}'",
+        "PRAGMA writable_schema = 1",
+        "CREATE TABLE t (x); INSERT INTO t VALUES (randomblob(100000000))",
+        "CREATE TABLE t (x); INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n",
+        "not SQL at all",
+    ],
+)
+def test_a_script_that_does_more_than_fill_tables_draws_nothing(script: str, tmp_path: Path) -> None:
+    assert tables(script.format(path=tmp_path / "made")) == []
+    assert not (tmp_path / "made").exists()
+
+
+@given(low=st.floats(-1e9, 1e9), span=st.floats(1e-9, 1e9), most=st.integers(2, 6))
+def test_ticks_are_even_and_enclose_the_values(low: float, span: float, most: int) -> None:
+    high = low + span
+    ticks = nice_ticks(low, high, most)
+    slack = 1e-6 * max(abs(low), abs(high), 1e-9)
+    assert ticks[0] <= low + slack
+    assert ticks[-1] >= high - slack
+    assert 2 <= len(ticks) <= most + 3
+
+
+@given(st.integers(1, 5000))
+def test_thinning_keeps_both_ends(length: int) -> None:
+    kept = thin([(float(x), 0.0) for x in range(length)])
+    assert kept[0][0] == 0
+    assert kept[-1][0] == length - 1
+    assert len(kept) <= MAX_POINTS + 1
+
+
+def test_a_curve_leaves_out_what_is_no_number() -> None:
+    def draw(points: list[tuple[float, float]]) -> str:
+        return Charts().curve(points, x_label="step", y_label="loss", height=90, tone="tuned")
+
+    assert draw([]) == ""
+    assert draw([(1, math.nan)]) == ""
+    assert "circle" in draw([(1, 2.0)])
+    gaps = draw([(1, 2.0), (2, math.inf), (3, 1.0)])
+    assert "nan" not in gaps
+    assert "inf" not in gaps
+    assert "2 at step 1, 1 at step 3" in gaps
+
+
+def test_the_finding_follows_the_interval() -> None:
+    figures = {"base": {"rate": 0.5}, "tuned": {"rate": 0.6, "n": 50, "matches": 30}}
+
+    def claim(low: float, high: float) -> str:
+        return wording.headline({"difference": (low + high) / 2, "low": low, "high": high, "n": 50}, figures)[0]
+
+    assert claim(0.01, 0.2).startswith("Execution match rose")
+    assert claim(-0.2, -0.01).startswith("Execution match fell")
+    assert claim(-0.1, 0.3).startswith("No clear change")
+    assert "30 of 50" in wording.headline(None, figures)[0]
+    assert "ended before" in wording.headline(None, {})[0]
+
+
+def test_the_paired_test_is_honest_about_chance() -> None:
+    test = {"a": "base", "b": "tuned", "n": 20, "both": 9, "a_only": 2, "b_only": 5, "neither": 4, "p_value": 0.45}
+    assert "Chance alone could do that: p = 0.45" in wording.paired_test(test)
+    assert "would hardly do that: p < 0.0001" in wording.paired_test(test | {"p_value": 1e-9})
+    assert "nothing to test" in wording.paired_test(test | {"a_only": 0, "b_only": 0})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(None, "–"), (0.04, "0.0 s"), (59.96, "1 min"), (60, "1 min"), (3725, "1 h 2 min 5 s")]
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert wording.duration(seconds).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_the_command_prints_where_the_page_is(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(report)
+    folder = make_run(tmp_path / "run", questions=5).folder
+    assert CliRunner().invoke(app, [str(folder)]).output == f"{folder / 'report.html'}\n"
+    assert json.loads(CliRunner().invoke(app, [str(folder), "--json"]).output) == {
+        "report": str(folder / "report.html")
+    }
+    assert isinstance(CliRunner().invoke(app, [str(tmp_path / "nowhere")]).exception, RunError)
