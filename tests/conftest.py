@@ -1,8 +1,26 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several rooms share: a hub, a tiny random Llama, and a running engine that serves it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hub_server import running_hub
+from tiny_model import write_tiny_model
+
+if TYPE_CHECKING:
+    import tinker
+
+# Both HTTP transports of the SDK honour proxies, also for loopback.
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = "127.0.0.1,localhost"
 
 
 @pytest.fixture
@@ -15,3 +33,63 @@ def hub(monkeypatch, tmp_path):
     with running_hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a 2-layer random Llama (hidden 64, tied embeddings, about 450 tokens, one of them `END_OF_TEXT`)."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny-model"))
+
+
+@dataclass(frozen=True)
+class RunningEngine:
+    """An engine that answers on a loopback port."""
+
+    base_url: str
+    key: str
+    model: str
+    store: Path
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[tinker.ServiceClient]:
+        """The unmodified SDK's client of this engine."""
+        import tinker
+
+        with tinker.ServiceClient(base_url=self.base_url, api_key=self.key) as client:
+            yield client
+
+
+@pytest.fixture(scope="session")
+def start_engine(tiny_model: Path) -> Callable[..., contextlib.AbstractContextManager[RunningEngine]]:
+    """Start an engine in this process: ``with start_engine(store, **options) as engine``."""
+    from tinkersql.engine.server import EngineServer, Options
+
+    @contextlib.contextmanager
+    def start(store: Path, **options: Any) -> Iterator[RunningEngine]:
+        key, model = "tml-test-key", "test/tiny-llama"
+        defaults: dict[str, Any] = {"dtype": "float32", "threads": 1, "poll_seconds": 5.0}
+        server = EngineServer(
+            Options(model_folder=tiny_model, names=(model,), store=store, key=key, **defaults | options)
+        )
+        ready = threading.Event()
+        thread = threading.Thread(target=server.run, args=(ready.set,), daemon=True)
+        thread.start()
+        assert ready.wait(30)
+        try:
+            yield RunningEngine(server.base_url, key, model, store)
+        finally:
+            server.stop()
+            thread.join(30)
+            assert not thread.is_alive()
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def engine(
+    start_engine: Callable[..., contextlib.AbstractContextManager[RunningEngine]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningEngine]:
+    """One engine for all tests that need no options of their own; it serves `tiny_model` in float32."""
+    with start_engine(tmp_path_factory.mktemp("store")) as running:
+        yield running

@@ -1,0 +1,67 @@
+"""The forward pass against transformers' own Llama."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from tinkersql.engine.llama import NO_ADAPTER
+from tinkersql.engine.loading import load_llama
+from tinkersql.engine.ops import Packing, causal_attention
+from tiny_model import write_tiny_model
+
+SHAPES = {
+    "tied": {},
+    "untied": {"tie_word_embeddings": False},
+    "one key head": {"num_key_value_heads": 1},
+    "no grouping": {"num_key_value_heads": 4},
+    "wide heads": {"head_dim": 32},
+    "llama3 rope": {
+        "rope_parameters": {
+            "rope_type": "llama3",
+            "rope_theta": 10_000.0,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_logits_equal_transformers(shape: str, tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, **SHAPES[shape])
+    reference = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = load_llama(folder, torch.float32)
+    rows = [torch.randint(0, model.config.vocab_size, (n,)) for n in (70, 1, 33)]
+    packing = Packing([len(row) for row in rows])
+    with torch.no_grad():
+        hidden = model.hidden_states(
+            torch.cat(rows),
+            packing.positions,
+            lambda _, qkv, cos, sin: causal_attention(qkv, cos, sin, packing, model.config.heads),
+            NO_ADAPTER,
+        )
+        ours = model.logits(hidden, NO_ADAPTER)
+        expected = torch.cat([reference(row[None]).logits[0] for row in rows])
+    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_legacy_rope_keys_are_read(tiny_model: Path, tmp_path: Path, edit_config: Callable[..., Path]) -> None:
+    def to_legacy(config: dict[str, Any]) -> None:
+        config.pop("rope_parameters")
+        config["rope_theta"] = 77_000.0
+
+    old = edit_config(tiny_model, tmp_path / "old", to_legacy)
+    new = edit_config(
+        tiny_model,
+        tmp_path / "new",
+        lambda config: config.update(rope_parameters={"rope_type": "default", "rope_theta": 77_000.0}),
+    )
+    frequencies = [load_llama(folder, torch.float32).config.inverse_frequencies for folder in (old, new)]
+    assert frequencies[0] == frequencies[1]
+    assert frequencies[0] != load_llama(tiny_model, torch.float32).config.inverse_frequencies
