@@ -1,16 +1,14 @@
 """One spelling for queries that differ only in names, order of conditions and the like: a proof of equivalence.
 
 The form may only ever be used to accept. Each step is safe in every database, with NULLs and duplicates: aliases and
-letter case of names, ``!=`` for ``<>``, the order inside AND, OR, IN and ``=``, the side of a comparison, BETWEEN as two
-comparisons, redundant parentheses, a repeated condition, ASC, and INNER.
+letter case of names, ``!=`` for ``<>``, the order inside AND, OR, IN and ``=``, the side of a comparison, BETWEEN as
+two comparisons, redundant parentheses, a repeated condition, ASC, and INNER.
 """
 
 from sqlglot import exp
 
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope
-
-_MIRRORED: dict[type[exp.Expression], type[exp.Binary]] = {exp.GT: exp.LT, exp.GTE: exp.LTE}
 
 
 def canonical(query: Query) -> str | None:
@@ -31,8 +29,8 @@ def canonical(query: Query) -> str | None:
     return _normal(tree).sql(dialect="sqlite", normalize_functions="upper", comments=False)
 
 
-def _rename(block: Scope, twins: dict[int, exp.Expression], named: dict[int, str]) -> None:
-    aliases: dict[str, exp.Expression] = {}
+def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> None:
+    aliases: dict[str, exp.Expr] = {}
     for item in block.node.expressions:
         if isinstance(item, exp.Alias):
             aliases.setdefault(item.alias.lower(), item.this)
@@ -47,7 +45,9 @@ def _rename(block: Scope, twins: dict[int, exp.Expression], named: dict[int, str
     for number, alias in zip(block.slots, block.sources, strict=False):
         for table in twin.find_all(exp.Table):
             if table.alias_or_name.lower() == alias and table.parent_select is twin:
-                table.replace(exp.alias_(exp.to_table(f'"{block.slots[number].name.lower()}"'), named[number], table=True))
+                table.replace(
+                    exp.alias_(exp.to_table(f'"{block.slots[number].name.lower()}"'), named[number], table=True)
+                )
     for order in twin.find_all(exp.Ordered):
         column = order.this
         if order.parent_select is twin and isinstance(column, exp.Column) and not column.table:
@@ -56,7 +56,7 @@ def _rename(block: Scope, twins: dict[int, exp.Expression], named: dict[int, str
                 column.replace(twins[id(source)].copy())
 
 
-def _normal(node: exp.Expression) -> exp.Expression:
+def _normal(node: exp.Expr) -> exp.Expr:
     """Normalise from the leaves upwards."""
     for child in list(node.iter_expressions()):
         changed = _normal(child)
@@ -64,8 +64,10 @@ def _normal(node: exp.Expression) -> exp.Expression:
             child.replace(changed)
     if isinstance(node, exp.Paren) and not isinstance(node.this, exp.Query):
         return node.this if not isinstance(node.this, exp.Binary | exp.Unary) or _boolean_context(node) else node
-    if type(node) in _MIRRORED:
-        return _MIRRORED[type(node)](this=node.right, expression=node.left)
+    if isinstance(node, exp.GT):
+        return exp.LT(this=node.right, expression=node.left)
+    if isinstance(node, exp.GTE):
+        return exp.LTE(this=node.right, expression=node.left)
     if isinstance(node, exp.Between) and isinstance(node.this, exp.Column):
         lower = exp.LTE(this=node.args["low"], expression=node.this.copy())
         upper = exp.LTE(this=node.this, expression=node.args["high"])
@@ -91,7 +93,7 @@ def _boolean_context(node: exp.Paren) -> bool:
     )
 
 
-def _sorted_connector(node: exp.Expression) -> exp.Expression:
+def _sorted_connector(node: exp.Expr) -> exp.Expr:
     kind = type(node)
     parts = {part.sql(): part for part in node.flatten()}
     ordered = [parts[text] for text in sorted(parts)]

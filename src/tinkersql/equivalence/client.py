@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import IO, Any, cast
 
 from tinkersql.equivalence.messages import read_message, write_message
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
@@ -64,9 +64,8 @@ class Worker:
         timer.daemon = True
         timer.start()
         try:
-            assert process.stdin and process.stdout
-            write_message(process.stdin, request)
-            answer = read_message(process.stdout)
+            write_message(cast(IO[bytes], process.stdin), request)
+            answer = read_message(cast(IO[bytes], process.stdout))
         except (OSError, ValueError):
             answer = None
         except BaseException:  # such as Ctrl-C: an answer left in the pipe would be taken for the next pair's

@@ -10,12 +10,13 @@ DIALECTS = ("sqlite", "postgres", "mysql", "tsql", "bigquery")
 """Tried in this order; the first in which the text parses and runs is taken."""
 MAX_LENGTH = 20_000
 """Longer texts are not parsed, only run: no question needs them, and parsing time grows with them."""
+_QUERY = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE | re.DOTALL)
 _DATE_PARTS = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d", "HOUR": "%H", "MINUTE": "%M", "DAYOFMONTH": "%d"}
 
 
 def parse(sql: str, dialect: str = "sqlite") -> exp.Query | None:
     """The syntax tree of one query, or None when the text is no query in that dialect."""
-    if len(sql) > MAX_LENGTH:
+    if len(sql) > MAX_LENGTH or not _QUERY.match(sql):
         return None
     try:
         parsed = sqlglot.parse(sql, read=dialect)
@@ -27,8 +28,6 @@ def parse(sql: str, dialect: str = "sqlite") -> exp.Query | None:
 
 def parse_any(sql: str) -> exp.Query | None:
     """The syntax tree in the first dialect that takes the text."""
-    if not re.match(r"[\s(]*(?:SELECT|WITH|VALUES)\b", sql, re.IGNORECASE):
-        return None
     return next((tree for tree in (parse(sql, dialect) for dialect in DIALECTS) if tree is not None), None)
 
 
@@ -43,7 +42,7 @@ def translate(sql: str, dialect: str) -> str | None:
         return None
 
 
-def _plain_function(node: exp.Expression) -> exp.Expression:
+def _plain_function(node: exp.Expr) -> exp.Expr:
     """Functions that sqlglot leaves alone although SQLite has another way to say them."""
     if isinstance(node, exp.Year | exp.Month | exp.Day | exp.Hour | exp.Minute):
         return _date_part(type(node).__name__.upper(), node.this)
@@ -63,7 +62,7 @@ def _plain_function(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _date_part(part: str, value: exp.Expression) -> exp.Expression:
+def _date_part(part: str, value: exp.Expr) -> exp.Expr:
     while isinstance(value, exp.TsOrDsToDate | exp.Date | exp.TsOrDsToTimestamp) and value.this is not None:
         value = value.this
     text = exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(_DATE_PARTS[part]), value])

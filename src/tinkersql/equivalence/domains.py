@@ -11,12 +11,10 @@ from tinkersql.equivalence.keys import ColumnName, Keys
 from tinkersql.equivalence.schema import Column, Schema
 
 Value = int | float | str | None
-WORDS = (
-    "amber birch cedar delta ember fable grove hazel inlet jetty karst larch maple nickel olive pearl quartz raven "
-    "slate tulip umber viola walnut yarrow zephyr alder basil clover dahlia elder fern ginger heron iris juniper kelp "
-    "linden mallow nutmeg orchid poppy quince rowan sage thistle"
-).split()
-NUMBERS: tuple[int | float, ...] = (1, 2, 3, 4, 5, 7, 9, 10, 12, 20, 35, 100)
+WORDS = """amber birch cedar delta ember fable grove hazel inlet jetty karst larch maple nickel olive pearl quartz raven
+    slate tulip umber viola walnut yarrow zephyr alder basil clover dahlia elder fern ginger heron iris juniper kelp
+    linden mallow nutmeg orchid poppy quince rowan sage thistle""".split()  # noqa: SIM905
+NUMBERS: tuple[int | float, ...] = (1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 20, 28, 35, 41, 50, 64, 73, 99, 100, 250)
 DATES = ("2019-01-01", "2019-03-15", "2020-02-29", "2021-12-31", "2022-07-04", "2018-11-30")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?\Z")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
@@ -73,7 +71,7 @@ class Domains:
             special += _numeric_neighbours(literals, columns)
         special += _text_neighbours(literals, self._ignore_case, as_date, numeric)
         special += [value for pattern in patterns for value in _pattern_values(pattern)]
-        words = [WORDS[(number * 5 + index) % len(WORDS)] for index in range(8)]
+        words = [WORDS[(number * 5 + index) % len(WORDS)] for index in range(12)]
         used_as_number = any(name in self._facts.numeric for name in members)
         number_literals = any(_NUMBER.match(literal.name) for literal in literals)
         in_order = any(name in self._facts.ordered for name in members)
@@ -81,22 +79,24 @@ class Domains:
         if as_date:
             plain = list(DATES)
         elif numeric:
-            plain = list(range(1, 13)) if is_key else list(NUMBERS)
+            plain = list(range(1, 25)) if is_key else list(NUMBERS)
             if any(column.affinity == "REAL" for column in columns) and not is_key:
                 plain += [0.5, 2.5, 7.25]
         elif used_as_number or number_literals:
-            plain = ["9", "10", "2", "100", "7", "35", "4", "12"]
+            plain = [str(value) for value in (9, 10, 2, 100, 7, 35, 4, 12, 1, 20, 3, 250)]
         elif is_key:
-            plain = [str(index) for index in range(1, 13)] if not literals else [*words, "1", "2", "3"]
+            plain = [str(index) for index in range(1, 25)] if not literals else [*words, "1", "2", "3"]
         else:
             plain = [*words, "9", "10", "100"] if in_order else list(words)
-        return _distinct(special)[:MAX_POOL], _distinct(plain)
+        return _distinct(special, self._ignore_case)[:MAX_POOL], _distinct(plain, self._ignore_case)
 
 
-def _distinct(values: list[Value]) -> list[Value]:
+def _distinct(values: list[Value], ignore_case: bool) -> list[Value]:
+    """Each value once; where case is ignored, in the spelling that came first (the gold's)."""
     seen: dict[tuple[str, Value], Value] = {}
     for value in values:
-        seen.setdefault((type(value).__name__, value), value)
+        key = value.casefold() if ignore_case and isinstance(value, str) else value
+        seen.setdefault((type(value).__name__, key), value)
     return list(seen.values())
 
 

@@ -12,7 +12,8 @@ from tinkersql.equivalence.lexing import meaningful, tokens
 _SPECIAL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:eos|bos|pad|end_of_turn|start_of_turn)>|\[/?INST\]")
 _THOUGHT = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[ \t]*(?:\w+[ \t]*)?(?:\n|(?=\s*\S))(.*?)(?:```|\Z)", re.DOTALL)
-_WITH = r"WITH\s+(?:RECURSIVE\s+)?(?:\w+|\"[^\"]*\"|`[^`]*`|\[[^\]]*\])\s*(?:\([^()]*\)\s*)?AS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
+_NAME = r"(?:\w+|\"[^\"]*\"|`[^`]*`|\[[^\]]*\])"
+_WITH = rf"WITH\s+(?:RECURSIVE\s+)?{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
 _QUERY_START = rf"(?:SELECT\b|VALUES\s*\(|{_WITH})"
 _OTHER_START = (
     r"(?:INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|ATTACH|DETACH|VACUUM|EXPLAIN|BEGIN|COMMIT|ROLLBACK|"
@@ -41,7 +42,7 @@ def extract_sql(answer: str) -> str:
 
     A statement that is no query (such as ``DROP TABLE``) is returned too: refusing it is the judge's affair.
     """
-    text = _SPECIAL.sub("", answer, count=1) if _SPECIAL.match(answer.lstrip()) else answer
+    text = answer
     while (leading := _SPECIAL.match(text.lstrip())) is not None:
         text = text.lstrip()[leading.end() :]
     if special := _SPECIAL.search(text):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from tinkersql.equivalence.keys import ColumnName
-from tinkersql.equivalence.scopes import Ref, Scope, clause, local_nodes
+from tinkersql.equivalence.scopes import Ref, Scope, local_nodes
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.NullSafeEQ, exp.NullSafeNEQ)
 PATTERNS = (exp.Like, exp.ILike, exp.Glob)
+ARITHMETIC = (exp.Sum, exp.Avg, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Round, exp.Abs)
 _DATE_FUNCTIONS = re.compile(r"strftime|date|time|julianday|year|month|day", re.IGNORECASE)
 _NULL_TESTS = re.compile(r"coalesce|ifnull|nullif|nvl", re.IGNORECASE)
 
@@ -82,25 +83,25 @@ class _Collector:
             self._meet(one, other)
         node = block.node
         if isinstance(node, exp.Query):
-            facts.limit = max(facts.limit, sum(_whole(node.args.get(key)) for key in ("limit", "offset")))
+            facts.limit = max(facts.limit, sum(whole_number(node.args.get(key)) for key in ("limit", "offset")))
         for part in self._parts():
             self._node(part)
 
-    def _parts(self) -> Iterator[exp.Expression]:
+    def _parts(self) -> Iterator[exp.Expr]:
         """The block's own nodes, except those of the queries inside it."""
         skip = {id(inner.node) for inner in self.block.branches}
         for key, value in self.block.node.args.items():
-            if key in ("with", "with_", "from", "from_"):
+            if key in ("with_", "from_"):
                 continue
             for item in value if isinstance(value, list) else [value]:
                 part = item.args.get("on") if isinstance(item, exp.Join) else item
-                if isinstance(part, exp.Expression) and id(part) not in skip and not isinstance(part, exp.Query):
+                if isinstance(part, exp.Expr) and id(part) not in skip and not isinstance(part, exp.Query):
                     yield from local_nodes(part)
 
     def _name(self, ref: Ref | None) -> ColumnName | None:
         return (self.slots[ref[0]], ref[1]) if ref else None
 
-    def _columns(self, node: exp.Expression | None) -> list[ColumnName]:
+    def _columns(self, node: exp.Expr | None) -> list[ColumnName]:
         if node is None:
             return []
         found = (self._name(self.block.ref(part)) for part in local_nodes(node) if isinstance(part, exp.Column))
@@ -111,7 +112,7 @@ class _Collector:
         if first and second and first != second:
             self.facts.meets.append((first, second))
 
-    def _output(self, node: exp.Expression | None) -> Ref | None:
+    def _output(self, node: exp.Expr | None) -> Ref | None:
         """The stored column behind an operand: a column, MAX or MIN of one, or a subquery that returns one."""
         while isinstance(node, exp.Paren):
             node = node.this
@@ -122,19 +123,19 @@ class _Collector:
             node = node.this
         return self.block.ref(node)
 
-    def _node(self, node: exp.Expression) -> None:
+    def _node(self, node: exp.Expr) -> None:
         facts = self.facts
         if isinstance(node, COMPARISONS):
-            self._comparison(node, [node.left, node.right])
+            self._comparison([node.left, node.right])
             if isinstance(node, exp.Is):
                 facts.tested_for_null.update(self._columns(node.left))
             elif not isinstance(node, exp.EQ | exp.NEQ):
                 facts.ordered.update(self._columns(node))
         elif isinstance(node, exp.Between):
-            self._comparison(node, [node.this, node.args["low"], node.args["high"]])
+            self._comparison([node.this, node.args["low"], node.args["high"]])
             facts.ordered.update(self._columns(node.this))
         elif isinstance(node, exp.In):
-            self._comparison(node, [node.this, *node.expressions])
+            self._comparison([node.this, *node.expressions])
             query = node.args.get("query")
             if query is not None:
                 self._meet(self._output(node.this), self._output(query))
@@ -143,10 +144,10 @@ class _Collector:
             for name in self._columns(node.this):
                 facts.patterns[name] += [part.name for part in local_nodes(pattern) if isinstance(part, exp.Literal)]
         elif isinstance(node, exp.Case):
-            self._comparison(node, [node.this, *(branch.this for branch in node.args.get("ifs") or [])])
-        elif isinstance(node, exp.Sum | exp.Avg | exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Round | exp.Abs):
-            facts.numeric.update(self._columns(node))
-        elif isinstance(node, exp.Cast) and node.to.is_type(*exp.DataType.NUMERIC_TYPES):
+            self._comparison([node.this, *(branch.this for branch in node.args.get("ifs") or [])])
+        elif isinstance(
+            node, exp.Sum | exp.Avg | exp.Add | exp.Sub | exp.Mul | exp.Div | exp.Mod | exp.Round | exp.Abs
+        ):
             facts.numeric.update(self._columns(node))
         elif isinstance(node, exp.Max | exp.Min | exp.Ordered):
             facts.ordered.update(self._columns(node))
@@ -155,7 +156,7 @@ class _Collector:
         if isinstance(node, exp.Func) and _DATE_FUNCTIONS.search(_function_name(node)):
             facts.dates.update(self._columns(node))
 
-    def _comparison(self, node: exp.Expression, operands: list[exp.Expression | None]) -> None:
+    def _comparison(self, operands: list[exp.Expr | None]) -> None:
         parts = [operand for operand in operands if operand is not None]
         outputs = [self._output(part) for part in parts]
         anchor = next((ref for ref in outputs if ref), None)
@@ -163,7 +164,7 @@ class _Collector:
             self._meet(anchor, ref)
         literals = [part for operand in parts for part in local_nodes(operand) if isinstance(part, exp.Literal)]
         if any(isinstance(part, exp.Count) for operand in parts for part in local_nodes(operand)) or not anchor:
-            self.facts.counts.update(number for literal in literals if 0 <= (number := _whole(literal)) <= 400)
+            self.facts.counts.update(number for literal in literals if 0 <= (number := whole_number(literal)) <= 400)
         for operand in parts:
             for name in self._columns(operand):
                 self.facts.values[name] += literals
@@ -177,7 +178,7 @@ def _function_name(node: exp.Func) -> str:
     return node.name if isinstance(node, exp.Anonymous) else node.sql_name()
 
 
-def _whole(node: object) -> int:
+def whole_number(node: object) -> int:
     """The whole number in a LIMIT, OFFSET or literal; 0 when there is none."""
     if isinstance(node, exp.Limit | exp.Offset | exp.Fetch):
         node = node.expression or node.args.get("count")
@@ -186,13 +187,13 @@ def _whole(node: object) -> int:
     return 0
 
 
-def clauses(block: Scope) -> list[exp.Expression]:
+def clauses(block: Scope) -> list[exp.Expr]:
     """The conditions of a SELECT: WHERE and every ON."""
     node = block.node
     if not isinstance(node, exp.Select):
         return []
     found = [join.args.get("on") for join in node.args.get("joins") or []]
-    from_ = clause(node, "from")
+    from_ = node.args.get("from_")
     if isinstance(from_, exp.From):
         found += [join.args.get("on") for join in from_.this.args.get("joins") or []]
     where = node.args.get("where")

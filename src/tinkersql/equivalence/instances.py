@@ -13,14 +13,13 @@ from sqlglot import exp
 
 from tinkersql.equivalence.domains import Domains, Value
 from tinkersql.equivalence.facts import Facts
+from tinkersql.equivalence.integrity import Content, Instance, drop_violations, folded, mend_references, unique_keys
 from tinkersql.equivalence.keys import ColumnName, Keys
+from tinkersql.equivalence.relatives import Relatives
 from tinkersql.equivalence.schema import Schema
 from tinkersql.equivalence.scopes import Ref, Scope
 from tinkersql.equivalence.verdicts import Assumptions
 from tinkersql.equivalence.witnesses import Row, Sketch
-
-Instance = dict[str, list[tuple]]
-"""A database: rows by lower-case table name, a value for every column."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,23 @@ class Shape:
 
 SHAPES = (
     Shape(1, 0, 4, 1.0),
+    Shape(1, 0, 4, 1.0, nulls=0.6),
+    Shape(1, 2, 24, 1.0),
     Shape(2, 1, 3, 0.85),
-    Shape(2, 2, 3, 0.85, grouped=True),
+    Shape(2, 2, 4, 0.85, grouped=True),
+    Shape(1, 4, 24, 0.9),
     Shape(3, 3, 2, 0.85, nulls=0.15),
-    Shape(4, 3, 6, 0.85),
+    Shape(2, 3, 24, 0.7),
     Shape(3, 4, 12, 0.9, grouped=True),
+    Shape(4, 3, 6, 0.85),
+    Shape(1, 6, 5, 0.85),
     Shape(5, 5, 3, 0.8, nulls=0.25),
-    Shape(4, 6, 12, 0.85),
-    Shape(4, 4, 5, 0.95, grouped=True),
+    Shape(4, 2, 8, 0.95, grouped=True),
+    Shape(3, 8, 24, 0.8),
     Shape(0, 8, 3, 0.85),
+    Shape(0, 10, 24, 0.85),
     Shape(6, 8, 12, 0.85, nulls=0.1),
+    Shape(4, 4, 3, 0.95, grouped=True),
     Shape(8, 4, 8, 0.75),
 )
 """Drawn in this order, again and again until enough databases have said something."""
@@ -89,6 +95,8 @@ class Instances:
         self._schema, self._scopes, self._facts, self._keys = schema, scopes, facts, keys
         self._domains = Domains(schema, facts, keys, ignore_case)
         self._random = Random(seed)
+        self._relatives = Relatives(keys, facts, self._domains, self._random)
+        self._shared = {*keys.references, *keys.references.values()}
         self._blocks = [[block for block in root.everywhere() if block.slots or block.branches] for root in scopes]
         self._nullable = {
             (name, column.name.lower())
@@ -114,19 +122,21 @@ class Instances:
                 break
             block = blocks[0] if random.random() < 0.75 else random.choice(blocks)
             self._witness(block, shape, pools, rows, number)
-        self._fill(shape, pools, rows)
+        self._fill(shape, rows)
         return self._finished(rows, shape, pools)
 
     def _instance_pools(self, shape: Shape) -> dict[ColumnName, list[Value]]:
-        """What each column draws from: all special values or some, and a few plain ones; equal for columns that meet."""
+        """What each column draws from: special values and a few plain ones; the same for columns that meet."""
         random, chosen = self._random, {}
         pools: dict[ColumnName, list[Value]] = {}
         for name, plain in self._domains.plain.items():
             special = self._domains.special[name]
             leader = id(plain)
             if leader not in chosen:
-                few = random.sample(plain, min(shape.variety, len(plain)))
-                some = special if len(special) <= 6 else random.sample(special, random.randint(5, min(14, len(special))))
+                few = random.sample(plain, min(shape.variety, len(plain), 4 if name in self._shared else 24))
+                some = (
+                    special if len(special) <= 6 else random.sample(special, random.randint(5, min(14, len(special))))
+                )
                 chosen[leader] = [*some, *few]
             pools[name] = chosen[leader]
         return pools
@@ -180,9 +190,9 @@ class Instances:
         return {**chosen, **wanted} if self._random.random() < 0.3 else wanted
 
     def _candidates(self, name: ColumnName, pools: dict[ColumnName, list[Value]]) -> list[Value]:
-        return [*pools.get(name, ()), *self._domains.special.get(name, ())] or [1]
+        return [*pools[name], *self._domains.special[name]]
 
-    def _fill(self, shape: Shape, pools: dict[ColumnName, list[Value]], rows: dict[str, list[Row]]) -> None:
+    def _fill(self, shape: Shape, rows: dict[str, list[Row]]) -> None:
         """Add rows until every table has some, and enough for a LIMIT to cut."""
         random = self._random
         least = self._facts.limit + 2 if 0 < self._facts.limit <= 30 and random.random() < 0.6 else 0
@@ -194,135 +204,34 @@ class Instances:
     def _finished(self, rows: dict[str, list[Row]], shape: Shape, pools: dict[ColumnName, list[Value]]) -> Instance:
         """Give every column a value, then make keys unique and references point at something."""
         random, keys = self._random, self._keys
-        content: dict[str, list[Row]] = {}
-        for name, table in self._schema.tables.items():
-            content[name] = []
-            for row in rows[name]:
-                full: Row = {}
-                for column in table.columns:
-                    key = (name, column.name.lower())
-                    value = row[key[1]] if key[1] in row else self._any(key, shape, pools)
-                    if value is None and key not in self._nullable:
-                        value = random.choice(self._candidates(key, pools))
-                    elif key in self._nullable and key[1] not in row and random.random() < shape.nulls:
-                        value = None
-                    full[key[1]] = value
-                content[name].append(full)
+        content: Content = {}
+        for name in self._schema.tables:
+            content[name] = [self._filled(name, row, shape, pools) for row in rows[name]]
             random.shuffle(content[name])
-        for name in content:
-            content[name] = self._with_unique_keys(name, content[name], rows)
-        for _ in range(3):
-            if not self._point_references(content):
-                break
-        for name in content:
-            content[name] = self._deduplicated(name, content[name])
-        self._drop_dangling(content, keys)
+            key = keys.key_of(name)
+            if key is not None:
+                asked = {folded(row[key]) for row in rows[name] if key in row}
+                content[name] = unique_keys(content[name], key, asked, self._domains.plain[name, key], random)
+        mend_references(content, keys, random, lambda name: random.choice(pools[name]))
+        if shape.grouped and random.random() < 0.6:
+            self._relatives.overtake(content)
+        elif shape.fill and random.random() < 0.6:
+            self._relatives.add_twins(content)
+        drop_violations(content, keys)
         return {
-            name: [tuple(row[column.name.lower()] for column in self._schema.tables[name].columns) for row in table_rows]
-            for name, table_rows in content.items()
+            name: [tuple(row[column] for column in keys.columns[name]) for row in made]
+            for name, made in content.items()
         }
 
-    def _any(self, name: ColumnName, shape: Shape, pools: dict[ColumnName, list[Value]]) -> Value:
-        return self._random.choice(pools[name])
-
-    def _with_unique_keys(self, name: str, table_rows: list[Row], rows: dict[str, list[Row]]) -> list[Row]:
-        """Give rows whose key was not asked for a fresh one; of rows that ask for the same, keep the first."""
-        key = self._keys.key_of(name)
-        if key is None:
-            return table_rows
-        asked = {_folded(row[key]) for row in rows[name] if key in row}
-        used: set = set()
-        kept: list[Row] = []
-        spare = [value for value in self._domains.plain[name, key] if _folded(value) not in asked]
-        self._random.shuffle(spare)
-        for row in table_rows:
-            if _folded(row[key]) in used:
-                if _folded(row[key]) in asked and self._random.random() < 0.7:
-                    continue
-                fresh = next((value for value in spare if _folded(value) not in used), None)
-                if fresh is None:
-                    fresh = _fresh(row[key], len(used))
-                if _folded(fresh) in used:
-                    continue
-                row[key] = fresh
-            used.add(_folded(row[key]))
-            kept.append(row)
-        return kept
-
-    def _point_references(self, content: dict[str, list[Row]]) -> bool:
-        """Mend dangling references, by another target or by a new parent row; returns whether a parent was added."""
-        random, added = self._random, False
-        for (child, column), (parent, target) in self._keys.references.items():
-            present = {_folded(row[target]): row[target] for row in content[parent]}
-            for row in content[child]:
-                value = row[column]
-                if value is None or _folded(value) in present:
-                    continue
-                if present and random.random() < 0.4:
-                    row[column] = random.choice(list(present.values()))
-                    continue
-                table = self._schema.tables[parent]
-                new: Row = {
-                    item.name.lower(): random.choice(self._candidates((parent, item.name.lower()), {}) +
-                                                     self._domains.plain[parent, item.name.lower()])
-                    for item in table.columns
-                }
-                new[target] = value
-                content[parent].append(new)
-                present[_folded(value)] = value
-                added = True
-        return added
-
-    def _deduplicated(self, name: str, table_rows: list[Row]) -> list[Row]:
-        kept = table_rows
-        for names in self._keys.unique[name]:
-            seen: set = set()
-            rest = []
-            for row in kept:
-                value = tuple(_folded(row[column]) for column in names)
-                if value not in seen or None in value:
-                    seen.add(value)
-                    rest.append(row)
-            kept = rest
-        return kept
-
-    def _drop_dangling(self, content: dict[str, list[Row]], keys: Keys) -> None:
-        for _ in range(4):
-            changed = False
-            for (child, column), (parent, target) in keys.references.items():
-                present = {_folded(row[target]) for row in content[parent]}
-                rest = [row for row in content[child] if row[column] is None or _folded(row[column]) in present]
-                changed |= len(rest) != len(content[child])
-                content[child] = rest
-            if not changed:
-                return
-
-
-def obeys(instance: Instance, schema: Schema, keys: Keys) -> bool:
-    """Whether a database meets the unique keys and the references."""
-    places = {name: {column.name.lower(): i for i, column in enumerate(table.columns)} for name, table in schema.tables.items()}
-    for name, sets in keys.unique.items():
-        for names in sets:
-            values = [tuple(_folded(row[places[name][column]]) for column in names) for row in instance.get(name, ())]
-            values = [value for value in values if None not in value]
-            if len(values) != len(set(values)):
-                return False
-    for (child, column), (parent, target) in keys.references.items():
-        present = {_folded(row[places[parent][target]]) for row in instance.get(parent, ())}
-        found = {_folded(row[places[child][column]]) for row in instance.get(child, ())} - {None}
-        if not found <= present:
-            return False
-    return True
-
-
-def _folded(value: Value) -> str | None:
-    """How two values are told apart as keys: as text, because a reference may be of another type than its target."""
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower()
-
-
-def _fresh(like: Value, number: int) -> Value:
-    return 100 + number if isinstance(like, int | float) else f"{like}{number}"
+    def _filled(self, name: str, row: Row, shape: Shape, pools: dict[ColumnName, list[Value]]) -> Row:
+        """The row with a value in every column, NULL only where it may stand."""
+        full: Row = {}
+        for column in self._keys.columns[name]:
+            key = (name, column)
+            value = row[column] if column in row else self._random.choice(pools[key])
+            if value is None and key not in self._nullable:
+                value = self._random.choice(pools[key])
+            elif key in self._nullable and column not in row and self._random.random() < shape.nulls:
+                value = None
+            full[column] = value
+        return full

@@ -4,6 +4,7 @@ Everything here runs in the calling process. The public functions in ``client`` 
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,8 @@ from sqlglot import exp
 from tinkersql.equivalence.canonical import canonical
 from tinkersql.equivalence.extraction import extract_sql, first_statement
 from tinkersql.equivalence.facts import collect
-from tinkersql.equivalence.instances import Instance, Instances, obeys
+from tinkersql.equivalence.instances import Instances
+from tinkersql.equivalence.integrity import Instance, obeys
 from tinkersql.equivalence.keys import Keys, find_keys
 from tinkersql.equivalence.lexing import quote_text, tokens, unquote
 from tinkersql.equivalence.reading import Query, read_query
@@ -24,11 +26,11 @@ from tinkersql.equivalence.verdicts import Assumptions, Comparison, Table, Verdi
 
 VERSION = 1
 """Enters the seed: raise it when databases are drawn differently."""
-DATABASES = 28
+DATABASES = 40
 """Databases drawn for every pair, besides the empty one."""
-MORE_DATABASES = 60
+MORE_DATABASES = 120
 """Drawn instead when too few of the first said anything about the gold."""
-ENOUGH = 6
+ENOUGH = 30
 """As many databases must make the gold return something, or more are drawn."""
 _SHRINK_RUNS = 60
 
@@ -104,11 +106,9 @@ class _Pair:
             return self.answer(Verdict.MATCH, "the same query but for names and the order of conditions")
         scopes = [query.scope for query in (gold, predicted) if query.scope is not None]
         facts = collect(scopes)
-        keys = find_keys(self.schema, gold.scope, self.assumptions)
+        keys = find_keys(self.schema, self.assumptions)
         seed = _seed(self.schema, gold.sql, predicted.sql, self.assumptions)
-        source = Instances(
-            self.schema, scopes, facts, keys, self.assumptions, ignore_case=self.ignore_case, seed=seed
-        )
+        source = Instances(self.schema, scopes, facts, keys, self.assumptions, ignore_case=self.ignore_case, seed=seed)
         sandbox = Sandbox(self.schema, nocase)
         try:
             return _Trial(self, sandbox, gold, predicted, keys, nocase).run(source)
@@ -137,7 +137,7 @@ class _Trial:
             if found.keyed is not None:
                 self.sandbox.run(found.keyed)
         except (QueryError, OverBudgetError):
-            found = replace(found, keyed=None, key_places=())
+            found = replace(found, keyed=None, key_places=(), uncut=None, cuts=())
         return found
 
     def run(self, source: Instances) -> Comparison:
@@ -165,6 +165,8 @@ class _Trial:
             if self.orders is None:
                 self.orders = ColumnOrders(len(gold.columns))
             if self._is_open():
+                if self._row_counts_differ(predicted):
+                    return self._different(_Found(instance, gold, predicted), shrink=False)
                 continue
             pair.ran += 1
             outcome = self._outcome(gold, predicted, blocks)
@@ -178,7 +180,9 @@ class _Trial:
                 fallback = _Found(instance, gold, predicted)
                 return self._different(fallback, "no one order of the columns agrees on all databases", shrink=False)
         if pair.telling == 0:
-            return pair.answer(Verdict.UNDECIDED, "no database made the gold return anything, so agreement means nothing")
+            return pair.answer(
+                Verdict.UNDECIDED, "no database made the gold return anything, so agreement means nothing"
+            )
         if self.orders is not None and not self.orders.as_written:
             pair.notes.append("the columns agree in another order")
         return pair.answer(Verdict.MATCH, f"the same results on {pair.ran} databases, {pair.telling} of them not empty")
@@ -195,13 +199,27 @@ class _Trial:
 
     def _is_open(self) -> bool:
         """Whether the gold leaves its result open on the database at hand: a tie at a cut, an arbitrary row."""
-        if self.variants.lowest is None or self.variants.highest is None:
-            return False
+        found = self.variants
         try:
-            low, high = self.sandbox.run(self.variants.lowest), self.sandbox.run(self.variants.highest)
+            if found.uncut is not None:
+                rows = self.sandbox.run(found.uncut).rows
+                keys = [normal_rows([tuple(row[place] for place in found.key_places)], True) for row in rows]
+                if any(0 < cut < len(keys) and keys[cut - 1] == keys[cut] for cut in found.cuts):
+                    return True
+            if found.lowest is None or found.highest is None:
+                return False
+            low, high = self.sandbox.run(found.lowest), self.sandbox.run(found.highest)
         except (QueryError, OverBudgetError):
             return True
-        return sorted(map(repr, low.rows)) != sorted(map(repr, high.rows))
+        return Counter(low.rows) != Counter(high.rows)
+
+    def _row_counts_differ(self, predicted: Result) -> bool:
+        """Whether the gold, open only in which row of a group it shows, returns another number of rows anyhow."""
+        found = self.variants
+        if not found.only_bare or found.lowest is None or found.highest is None:
+            return False
+        low, high = self.sandbox.run(found.lowest), self.sandbox.run(found.highest)
+        return len(low.rows) == len(high.rows) != len(predicted.rows)
 
     def _outcome(self, gold: Result, predicted: Result, blocks: list[int] | None) -> Outcome:
         fold = self.pair.ignore_case

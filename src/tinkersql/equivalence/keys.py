@@ -1,13 +1,10 @@
-"""Keys and references: those that the schema declares, and those that its names and the gold's joins suggest."""
+"""Keys and references: those that the schema declares, and those that its names suggest."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlglot import exp
-
 from tinkersql.equivalence.schema import Schema, Table
-from tinkersql.equivalence.scopes import Scope, local_nodes
 from tinkersql.equivalence.verdicts import Assumptions
 
 _KEY_SUFFIX = re.compile(r"_?(?:id|code|number|num|no|key)\Z")
@@ -23,21 +20,24 @@ class Keys:
         unique: for each table, the column sets whose values never repeat.
         references: a column whose values (other than NULL) all occur in another column.
         not_null: columns that never hold NULL.
+        columns: for each table, its columns in the order of declaration.
     """
 
     unique: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
     references: dict[ColumnName, ColumnName] = field(default_factory=dict)
     not_null: set[ColumnName] = field(default_factory=set)
+    columns: dict[str, list[str]] = field(default_factory=dict)
 
     def key_of(self, table: str) -> str | None:
         """The table's single-column key, if it has one."""
         return next((names[0] for names in self.unique.get(table, ()) if len(names) == 1), None)
 
 
-def find_keys(schema: Schema, gold: Scope | None, assumptions: Assumptions) -> Keys:
+def find_keys(schema: Schema, assumptions: Assumptions) -> Keys:
     """The declared keys, and under any assumption but the open world the inferred ones as well."""
     keys = Keys()
     for name, table in schema.tables.items():
+        keys.columns[name] = [column.name.lower() for column in table.columns]
         declared = [names for names in (table.primary_key, *table.unique) if names]
         keys.unique[name] = [names for names in declared if all(table.find(column) for column in names)]
         keys.not_null |= {(name, column) for column in table.primary_key}
@@ -53,10 +53,6 @@ def find_keys(schema: Schema, gold: Scope | None, assumptions: Assumptions) -> K
             keys.not_null.add((name, key))
     for child, parent in _references_by_name(schema, keys):
         keys.references.setdefault(child, parent)
-    for one, other in _joins(gold):
-        for child, parent in ((one, other), (other, one)):
-            if _may_refer(child, parent, keys):
-                keys.references.setdefault(child, parent)
     return keys
 
 
@@ -75,7 +71,7 @@ def _stem(column: str) -> str | None:
 
 
 def _key_by_name(table: Table) -> str | None:
-    """``id``; a column named after its table; or a first column that abbreviates its table's name and ends like a key."""
+    """``id``; a column named after its table; or a first column that ends like a key and abbreviates the table."""
     if table.find("id") is not None:
         return "id"
     name = _singular(table.name.lower().strip("_ "))
@@ -112,16 +108,3 @@ def _references_by_name(schema: Schema, keys: Keys) -> Iterable[tuple[ColumnName
 def _may_refer(child: ColumnName, parent: ColumnName, keys: Keys) -> bool:
     """A reference points from a column that is no key of its own table to another table's key."""
     return child[0] != parent[0] and keys.key_of(parent[0]) == parent[1] and keys.key_of(child[0]) != child[1]
-
-
-def _joins(gold: Scope | None) -> Iterable[tuple[ColumnName, ColumnName]]:
-    """Pairs of stored columns that the gold equates while joining."""
-    if gold is None:
-        return
-    slots = {number: table.name.lower() for block in gold.everywhere() for number, table in block.slots.items()}
-    for block in gold.everywhere():
-        for node in local_nodes(block.node):
-            if isinstance(node, exp.EQ):
-                one, other = block.ref(node.left), block.ref(node.right)
-                if one and other:
-                    yield (slots[one[0]], one[1]), (slots[other[0]], other[1])

@@ -20,8 +20,15 @@ from tinkersql.equivalence.scopes import Scope, bind, local_nodes
 CLOCK = "2024-06-15 12:30:00"
 """What ``now`` means, so that a verdict never depends on the day."""
 _CLOCK_WORDS = {"CURRENT_DATE": CLOCK[:10], "CURRENT_TIME": CLOCK[11:], "CURRENT_TIMESTAMP": CLOCK}
-_STATEMENT_WORDS = frozenset("SELECT CASE CAST NOT NULL EXISTS DISTINCT ALL WITH VALUES LIKE GLOB BETWEEN IN IS".split())
-_BEFORE_NAMES = frozenset("SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN , ( . = < > + - * /".split())
+_STATEMENT_WORDS = {
+    *("SELECT", "CASE", "CAST", "NOT", "NULL", "EXISTS", "DISTINCT", "ALL"),
+    *("WITH", "VALUES", "LIKE", "GLOB", "BETWEEN", "IN", "IS"),
+}
+_BEFORE_NAMES = frozenset("SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN , ( . = < > + - * /".split())  # noqa: SIM905
+
+
+class MisspeltNameError(QueryError):
+    """A double-quoted name that is no column in scope."""
 
 
 @dataclass
@@ -54,6 +61,8 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool
     sql = _fix_clock(sql)
     try:
         return _read_sqlite(sql, schema, sandbox, strict_names)
+    except MisspeltNameError:
+        raise  # other dialects would read a string
     except QueryError as error:
         first = error
     repaired = _quote_reserved(sql, schema)
@@ -76,22 +85,21 @@ def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, strict_names: bool)
         sandbox.run(sql)
         return Query(sql)
     scope, unresolved = bind(tree, schema)
-    text = sql
+    text, known = sql, {key for block in scope.everywhere() for key, ref in block.refs.items() if ref is not None}
     for column in sorted(unresolved, key=lambda node: -node.this.meta.get("start", -1)):
         start, end = column.this.meta.get("start", -1), column.this.meta.get("end", -1)
         if column.table or not column.this.args.get("quoted") or start < 0 or sql[start] != '"':
             continue
-        if strict_names and not _is_value(column, scope):
-            raise QueryError(f'no such column: "{column.name}"')
+        if strict_names and not _is_value(column, known):
+            raise MisspeltNameError(f'no such column: "{column.name}"')
         text = text[:start] + quote_text(column.name) + text[end + 1 :]
         column.replace(exp.Literal.string(column.name))
     sandbox.run(text)
     return Query(text, tree, scope)
 
 
-def _is_value(column: exp.Column, scope: Scope) -> bool:
+def _is_value(column: exp.Column, known: set[int]) -> bool:
     """Whether a double-quoted word stands beside something that is surely data: a column, an aggregate, a subquery."""
-    resolved = {key for block in scope.everywhere() for key, ref in block.refs.items() if ref is not None}
     node, parent = column, column.parent
     while parent is not None and not isinstance(parent, exp.Query | exp.Ordered | exp.Group | exp.Alias):
         for sibling in parent.iter_expressions():
@@ -100,7 +108,7 @@ def _is_value(column: exp.Column, scope: Scope) -> bool:
             if isinstance(sibling, exp.Query):
                 return not isinstance(parent, exp.In)
             for part in local_nodes(sibling):
-                if isinstance(part, exp.Column) and (id(part) in resolved or not part.this.args.get("quoted")):
+                if isinstance(part, exp.Column) and (id(part) in known or not part.this.args.get("quoted")):
                     return True
                 if isinstance(part, exp.AggFunc | exp.Window):
                     return True

@@ -165,7 +165,9 @@ def _read_item(table: Table, item: list[Token]) -> None:
         return
     words = [token.word for token in item]
     followed_by_list = len(item) > 1 and (item[1].text == "(" or words[1] in ("KEY", "INDEX", "UNIQUE", "PRIMARY"))
-    is_constraint = words[0] == "CONSTRAINT" or (words[0] in _CONSTRAINTS and (followed_by_list or "REFERENCES" in words))
+    is_constraint = words[0] == "CONSTRAINT" or (
+        words[0] in _CONSTRAINTS and (followed_by_list or "REFERENCES" in words)
+    )
     if is_constraint and len(item) > 2:
         _read_constraint(table, item, words)
         return
@@ -245,6 +247,6 @@ RESERVED = frozenset(
     OUTER OVER PARTITION PLAN PRAGMA PRECEDING PRIMARY QUERY RAISE RANGE RECURSIVE REFERENCES REGEXP REINDEX RELEASE
     RENAME REPLACE RESTRICT RETURNING RIGHT ROLLBACK ROW ROWS SAVEPOINT SELECT SET TABLE TEMP TEMPORARY THEN TIES TO
     TRANSACTION TRIGGER UNBOUNDED UNION UNIQUE UPDATE USING VACUUM VALUES VIEW VIRTUAL WHEN WHERE WINDOW WITH
-    WITHOUT""".split()
+    WITHOUT""".split()  # noqa: SIM905
 )
 """SQLite's keywords (https://www.sqlite.org/lang_keywords.html): quoted when they serve as names."""

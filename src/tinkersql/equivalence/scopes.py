@@ -33,7 +33,7 @@ class Scope:
         outputs: name and stored origin of each column of the result.
     """
 
-    node: exp.Expression
+    node: exp.Expr
     parent: "Scope | None" = None
     slots: dict[int, Table] = field(default_factory=dict)
     sources: dict[str, dict[str, Ref | None]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Scope:
         for inner in (*self.derived, *self.branches, *self.subqueries.values()):
             yield from inner.everywhere()
 
-    def ref(self, node: exp.Expression | None) -> Ref | None:
+    def ref(self, node: exp.Expr | None) -> Ref | None:
         """The stored column that a column node of this block means, parentheses and casts looked through."""
         while isinstance(node, exp.Paren | exp.Cast):
             node = node.this
@@ -62,14 +62,9 @@ def bind(tree: exp.Query, schema: Schema) -> tuple[Scope, list[exp.Column]]:
     return binder.query(tree, None, {}), binder.unresolved
 
 
-def local_nodes(root: exp.Expression) -> Iterator[exp.Expression]:
+def local_nodes(root: exp.Expr) -> Iterator[exp.Expr]:
     """The nodes of an expression, without going into the queries inside it (which are yielded themselves)."""
     return root.walk(prune=lambda node: isinstance(node, exp.Query) and node is not root)
-
-
-def clause(node: exp.Expression, name: str) -> exp.Expression | None:
-    """A part of a SELECT whose key is a Python keyword: ``from`` or ``with``."""
-    return node.args.get(f"{name}_") or node.args.get(name)
 
 
 class _Binder:
@@ -78,7 +73,7 @@ class _Binder:
         self.unresolved: list[exp.Column] = []
         self.numbers = count()
 
-    def query(self, node: exp.Expression, parent: Scope | None, ctes: dict[str, exp.Expression | None]) -> Scope:
+    def query(self, node: exp.Expr, parent: Scope | None, ctes: dict[str, exp.Expr | None]) -> Scope:
         ctes = self._with_ctes(node, ctes)
         while isinstance(node, exp.Subquery):
             node = node.this
@@ -91,8 +86,8 @@ class _Binder:
             self._select(node, scope, ctes)
         return scope
 
-    def _with_ctes(self, node: exp.Expression, ctes: dict[str, exp.Expression | None]) -> dict:
-        found = clause(node, "with")
+    def _with_ctes(self, node: exp.Expr, ctes: dict[str, exp.Expr | None]) -> dict:
+        found = node.args.get("with_")
         if not isinstance(found, exp.With):
             return ctes
         ctes = dict(ctes)
@@ -101,28 +96,26 @@ class _Binder:
         return ctes
 
     def _select(self, node: exp.Select, scope: Scope, ctes: dict) -> None:
-        from_ = clause(node, "from")
+        from_ = node.args.get("from_")
         sources = [from_.this] if isinstance(from_, exp.From) else []
         sources += [join.this for join in node.args.get("joins") or []]
         for source in sources:
             self._source(source, scope, ctes)
-        if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Star):
-            pass
         aliases = {item.alias.lower() for item in node.expressions if isinstance(item, exp.Alias)}
         for key, value in node.args.items():
-            if key in ("with", "with_"):
+            if key == "with_":
                 continue
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, exp.From):
                     continue
                 if isinstance(part, exp.Join):
                     part = part.args.get("on")
-                if isinstance(part, exp.Expression):
+                if isinstance(part, exp.Expr):
                     self._expression(part, scope, ctes, aliases)
         for item in node.expressions:
             scope.outputs += self._outputs(item, scope)
 
-    def _source(self, source: exp.Expression, scope: Scope, ctes: dict) -> None:
+    def _source(self, source: exp.Expr, scope: Scope, ctes: dict) -> None:
         for join in source.args.get("joins") or []:
             self._source(join.this, scope, ctes)
         alias = source.alias_or_name.lower() or f"#{len(scope.sources)}"
@@ -144,16 +137,18 @@ class _Binder:
         elif isinstance(source, exp.Paren):
             self._source(source.this, scope, ctes)
 
-    def _add_derived(self, node: exp.Expression, alias: str, named: exp.Expression, scope: Scope, ctes: dict) -> None:
+    def _add_derived(self, node: exp.Expr, alias: str, named: exp.Expr, scope: Scope, ctes: dict) -> None:
         inner = self.query(node, None, ctes)
         scope.derived.append(inner)
-        names = [column.name.lower() for column in (named.args.get("alias") or exp.TableAlias()).args.get("columns") or []]
+        names = [
+            column.name.lower() for column in (named.args.get("alias") or exp.TableAlias()).args.get("columns") or []
+        ]
         offered = {}
         for index, (name, ref) in enumerate(inner.outputs):
             offered[names[index] if index < len(names) else name] = ref
         scope.sources[alias] = offered
 
-    def _expression(self, root: exp.Expression, scope: Scope, ctes: dict, aliases: set[str]) -> None:
+    def _expression(self, root: exp.Expr, scope: Scope, ctes: dict, aliases: set[str]) -> None:
         for node in local_nodes(root):
             if isinstance(node, exp.Query):
                 if id(node) not in scope.subqueries:
@@ -178,7 +173,7 @@ class _Binder:
         return False, None
 
     @staticmethod
-    def _outputs(item: exp.Expression, scope: Scope) -> list[tuple[str, Ref | None]]:
+    def _outputs(item: exp.Expr, scope: Scope) -> list[tuple[str, Ref | None]]:
         if isinstance(item, exp.Star):
             return [pair for columns in scope.sources.values() for pair in columns.items()]
         if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):

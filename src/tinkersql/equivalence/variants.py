@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from tinkersql.equivalence.facts import whole_number
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope, local_nodes
 
@@ -25,6 +26,9 @@ class Variants:
         keyed: the gold with its outermost order keys as further columns; None when it does not order, or cannot.
         key_places: where in the rows of ``keyed`` the keys are.
         ordered: whether the gold's outermost query orders its result.
+        uncut: ``keyed`` up to one row beyond the outermost LIMIT; None when there is no such LIMIT.
+        cuts: the places in the rows of ``uncut`` where LIMIT and OFFSET cut: a tie across one leaves the result open.
+        only_bare: whether bare columns are all that the gold leaves open, so that its number of rows is certain.
     """
 
     lowest: str | None = None
@@ -32,6 +36,9 @@ class Variants:
     keyed: str | None = None
     key_places: tuple[int, ...] = ()
     ordered: bool = False
+    uncut: str | None = None
+    cuts: tuple[int, ...] = ()
+    only_bare: bool = False
 
 
 def variants(gold: Query) -> Variants:
@@ -42,7 +49,23 @@ def variants(gold: Query) -> Variants:
     if _leaves_open(gold.scope):
         lowest, highest = (_settled(gold.tree, gold.scope, descending) for descending in (False, True))
     keyed, places = _keyed(gold.tree)
-    return Variants(lowest, highest, keyed, places, gold.tree.args.get("order") is not None)
+    ordered = gold.tree.args.get("order") is not None
+    uncut, cuts = _uncut(keyed)
+    text = keyed.sql(dialect="sqlite") if keyed is not None else None
+    only_bare = not any(block.node.args.get("limit") is not None for block in gold.scope.everywhere())
+    return Variants(lowest, highest, text, places, ordered, uncut, cuts, only_bare)
+
+
+def _uncut(keyed: exp.Query | None) -> tuple[str | None, tuple[int, ...]]:
+    """The ordered query up to one row beyond its LIMIT, without its OFFSET; and the places of both cuts."""
+    limit = keyed.args.get("limit") if keyed is not None else None
+    if keyed is None or limit is None:
+        return None, ()
+    size, skipped = whole_number(limit), whole_number(keyed.args.get("offset"))
+    copy = keyed.copy()
+    copy.set("offset", None)
+    copy = copy.limit(size + skipped + 1, copy=False)
+    return copy.sql(dialect="sqlite"), (skipped, skipped + size)
 
 
 def _leaves_open(scope: Scope) -> bool:
@@ -70,7 +93,7 @@ def _settled(tree: exp.Query, scope: Scope, descending: bool) -> str:
 def _break_ties(node: exp.Query, block: Scope, descending: bool) -> None:
     order = node.args.get("order")
     keys = [key.copy() for key in order.expressions] if isinstance(order, exp.Order) else []
-    breakers: list[exp.Expression] = []
+    breakers: list[exp.Expr] = []
     if isinstance(node, exp.Select) and node.args.get("distinct") is None:
         for item in node.expressions:
             inner = item.this if isinstance(item, exp.Alias) else item
@@ -133,8 +156,8 @@ def _bare_columns(block: Scope) -> list[exp.Column]:
     return found
 
 
-def _keyed(tree: exp.Query) -> tuple[str | None, tuple[int, ...]]:
-    """The query with its order keys as columns, and their places; for DISTINCT and set operations they must be there."""
+def _keyed(tree: exp.Query) -> tuple[exp.Query | None, tuple[int, ...]]:
+    """The query with its order keys as columns, and their places; DISTINCT and set operations must have them."""
     order = tree.args.get("order")
     if not isinstance(order, exp.Order):
         return None, ()
@@ -169,5 +192,4 @@ def _keyed(tree: exp.Query) -> tuple[str | None, tuple[int, ...]]:
     if added:
         copy.set("expressions", [*copy.expressions, *added])
     total = len(added)
-    return copy.sql(dialect="sqlite"), tuple(place if place >= 0 else -place - 1 - total for place in places)
-
+    return copy, tuple(place if place >= 0 else -place - 1 - total for place in places)

@@ -28,7 +28,7 @@ class Assumptions(StrEnum):
     OPEN_WORLD = "open_world"
     """Only the declared constraints hold: duplicate ids, dangling references, NULLs and letter case all count."""
     INFERRED_KEYS = "inferred_keys"
-    """Keys and references that the names and the gold's joins suggest hold as well; NULLs and letter case count."""
+    """Keys and references that the names of tables and columns suggest hold as well; NULLs and letter case count."""
     NO_NULLS = "no_nulls"
     """Also: no NULL is stored, except in columns that a query itself tests for NULL, and the letter case of values is
     ignored. The headline."""

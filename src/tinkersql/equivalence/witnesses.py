@@ -22,7 +22,7 @@ Pick = Callable[[ColumnName], list[Value]]
 """The values that a column may take in the database at hand, the queries' own first."""
 _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_OPERATORS: dict[type[exp.Expression], str] = {
+_OPERATORS: dict[type[exp.Expr], str] = {
     **{exp.EQ: "=", exp.NEQ: "!=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
     **{exp.NullSafeEQ: "=", exp.NullSafeNEQ: "!="},
 }
@@ -123,7 +123,7 @@ class Sketch:
             for (_, one), (_, other) in zip(left.outputs, right.outputs, strict=False):
                 self._unify(one, other)
 
-    def _want(self, node: exp.Expression, holds: bool, scope: Scope) -> None:
+    def _want(self, node: exp.Expr, holds: bool, scope: Scope) -> None:
         """Arrange for a condition to hold (or to fail)."""
         while isinstance(node, exp.Paren):
             node = node.this
@@ -141,10 +141,17 @@ class Sketch:
         elif self._random.random() < self._keep:
             self._want_atom(node, holds, scope)
 
-    def _want_atom(self, node: exp.Expression, holds: bool, scope: Scope) -> None:
+    def _want_atom(self, node: exp.Expr, holds: bool, scope: Scope) -> None:
         operator = _OPERATORS.get(type(node))
-        if operator:
-            self._want_comparison(node.left, operator if holds else _INVERSE[operator], node.right, scope)
+        if operator and isinstance(node, exp.Binary):
+            left, right = node.left, node.right
+            if isinstance(left, exp.Literal):
+                left, right, operator = right, left, _MIRRORED[operator]
+            if isinstance(left, exp.DPipe) and isinstance(right, exp.Literal):
+                if operator == "=" and holds:
+                    self._want_concatenation(left, right.name, scope)
+            else:
+                self._want_comparison(left, operator if holds else _INVERSE[operator], right, scope)
         elif isinstance(node, exp.Between):
             ref = scope.ref(node.this)
             if ref and holds:
@@ -161,12 +168,12 @@ class Sketch:
             ref = scope.ref(node.this)
             if ref and isinstance(node.expression, exp.Literal):
                 self._needs[self._find(ref)].append(("like" if holds else "not like", node.expression.name))
-        elif isinstance(node, exp.Is) and isinstance(node.right, exp.Null):
-            ref = scope.ref(node.left)
+        elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
+            ref = scope.ref(node.this)
             if ref and holds and self._random.random() < 0.5:
                 self._needs[self._find(ref)].append(("null", None))
 
-    def _want_comparison(self, left: exp.Expression, operator: str, right: exp.Expression, scope: Scope) -> None:
+    def _want_comparison(self, left: exp.Expr, operator: str, right: exp.Expr, scope: Scope) -> None:
         one, other = scope.ref(left), scope.ref(right)
         if one and other:
             if operator == "=":
@@ -180,13 +187,25 @@ class Sketch:
         elif one:
             self._literal_need(one, operator, right)
 
-    def _literal_need(self, ref: Ref, operator: str, node: exp.Expression) -> None:
+    def _want_concatenation(self, chain: exp.DPipe, whole: str, scope: Scope) -> None:
+        """``first || ' ' || last = 'Mary Shelley'``: give each column its piece."""
+        pieces = [part for part in chain.flatten() if not isinstance(part, exp.Paren)]
+        columns = [part for part in pieces if not isinstance(part, exp.Literal)]
+        if len(columns) > 3 or len(whole) > 80:
+            return  # the pattern below would try too many ways to split
+        pattern = "".join(re.escape(part.name) if isinstance(part, exp.Literal) else "(.+?)" for part in pieces)
+        found = re.fullmatch(pattern, whole, re.DOTALL)
+        for column, value in zip(columns, found.groups() if found else (), strict=False):
+            if ref := scope.ref(column):
+                self._needs[self._find(ref)].append(("=", value))
+
+    def _literal_need(self, ref: Ref, operator: str, node: exp.Expr) -> None:
         text = f"-{node.this.name}" if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) else node.name
         if isinstance(node, exp.Literal | exp.Neg):
             value = number_of(text)
             self._needs[self._find(ref)].append((operator, text if value is None else value))
 
-    def _want_subquery(self, ref: Ref | None, node: exp.Expression, holds: bool, scope: Scope) -> None:
+    def _want_subquery(self, ref: Ref | None, node: exp.Expr, holds: bool, scope: Scope) -> None:
         inner = scope.subqueries.get(id(node))
         if inner is None or not (holds or self._random.random() < 0.3):
             return
@@ -202,8 +221,7 @@ def _holds(value: Value, operator: str, wanted: Any) -> bool:
     if operator in ("in", "not in"):
         return (str(value) in [str(item) for item in wanted]) is (operator == "in")
     if operator in ("like", "not like"):
-        parts = (".*" if part in "%*" else "." if part in "_?" else re.escape(part) for part in str(wanted))
-        return bool(re.fullmatch("".join(parts), str(value), re.IGNORECASE | re.DOTALL)) is (operator == "like")
+        return _fits(str(value).lower(), str(wanted).lower()) is (operator == "like")
     one: Any = number_of(str(value))
     other: Any = number_of(str(wanted))
     if one is None or other is None:
@@ -216,3 +234,21 @@ def _holds(value: Value, operator: str, wanted: Any) -> bool:
         ">": one > other,
         ">=": one >= other,
     }.get(operator, True)
+
+
+def _fits(value: str, pattern: str) -> bool:
+    """LIKE and GLOB without brackets, in time that grows with the product of the lengths only."""
+    place = mark = 0
+    star, after = -1, 0
+    while place < len(value):
+        if mark < len(pattern) and pattern[mark] in "%*":
+            star, after = mark, place
+            mark += 1
+        elif mark < len(pattern) and (pattern[mark] in "_?" or pattern[mark] == value[place]):
+            place, mark = place + 1, mark + 1
+        elif star >= 0:
+            after += 1
+            place, mark = after, star + 1
+        else:
+            return False
+    return not pattern[mark:].strip("%*")

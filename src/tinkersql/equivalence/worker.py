@@ -1,7 +1,8 @@
 """The process in which pairs are judged: ``python -P -m tinkersql.equivalence.worker``.
 
-It reads requests from standard input and writes answers to standard output (see ``messages``). It limits itself before the first request: memory, processor time for each pair, no file can be written.
-It ends when its input ends or its parent is gone.
+It reads requests from standard input and writes answers to standard output (see ``messages``). It limits itself before
+the first request: memory, processor time for each pair, no file can be written. It ends when its input ends or its
+parent is gone.
 """
 
 import contextlib
@@ -24,7 +25,6 @@ def main() -> None:
     os.dup2(2, 1)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _limit_process()
-    sys.setrecursionlimit(3000)
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
         while (request := read_message(source)) is not None:
             _allow_seconds()
