@@ -96,6 +96,8 @@ class Instances:
         self._domains = Domains(schema, facts, keys, ignore_case)
         self._random = Random(seed)
         self._relatives = Relatives(keys, facts, self._domains, self._random)
+        around = [count + step for count in sorted(facts.counts) for step in (0, 1, -1)]
+        self._sizes, self._turn = [size for size in around if 0 < size <= LARGEST_GROUP], 0
         self._shared = {*keys.references, *keys.references.values()}
         self._blocks = [[block for block in root.everywhere() if block.slots or block.branches] for root in scopes]
         self._nullable = {
@@ -166,10 +168,12 @@ class Instances:
                 rows[table].append(row)
 
     def _group_size(self, number: int) -> int:
-        """Around a count that the queries ask for, or one more than the group before, so that sizes differ."""
-        around = [count + step for count in sorted(self._facts.counts) for step in (-1, 0, 1, 1)]
-        size = self._random.choice(around) if around and self._random.random() < 0.7 else number + 1
-        return 2 if size > 40 and number else max(1, min(size, LARGEST_GROUP))
+        """The first group takes the sizes around each count in turn; the others grow by one, so that sizes differ."""
+        if number or not self._sizes:
+            return number + 1
+        size = self._sizes[self._turn % len(self._sizes)]
+        self._turn += 1
+        return size
 
     def _shared_values(
         self,
@@ -213,7 +217,7 @@ class Instances:
                 asked = {folded(row[key]) for row in rows[name] if key in row}
                 content[name] = unique_keys(content[name], key, asked, self._domains.plain[name, key], random)
         mend_references(content, keys, random, lambda name: random.choice(pools[name]))
-        if shape.grouped and random.random() < 0.6:
+        if shape.grouped and random.random() < (0.6 if self._facts.limit else 0.15):
             self._relatives.overtake(content)
         elif shape.fill and random.random() < 0.6:
             self._relatives.add_twins(content)
