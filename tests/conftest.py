@@ -67,7 +67,7 @@ def start_engine(tiny_model: Path) -> Callable[..., contextlib.AbstractContextMa
     @contextlib.contextmanager
     def start(store: Path, **options: Any) -> Iterator[RunningEngine]:
         key, model = "tml-test-key", "test/tiny-llama"
-        defaults: dict[str, Any] = {"dtype": "float32", "threads": 1, "poll_seconds": 5.0}
+        defaults: dict[str, Any] = {"dtype": "float32", "threads": 1, "poll_seconds": 1.0}
         server = EngineServer(
             Options(model_folder=tiny_model, names=(model,), store=store, key=key, **defaults | options)
         )

@@ -7,6 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """The models are tiny: helper threads would only get in each other's way."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

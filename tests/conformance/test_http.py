@@ -1,0 +1,126 @@
+"""What the SDK never sends: wrong keys, wrong bodies, wrong paths."""
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import tinker
+
+from tinkersql.engine import api
+
+if TYPE_CHECKING:
+    from conftest import RunningEngine
+
+POSTS = """
+client/config client/dynamic_config create_session session_heartbeat sessions/x/finish telemetry create_model get_info
+load_weights forward_backward optim_step save_weights save_weights_for_sampler save_weights_external
+create_sampling_session asample retrieve_future cancel_future weights_info no_such_endpoint
+"""
+GETS = """
+get_server_capabilities sessions sessions/x samplers/x training_runs training_runs/x training_runs/x/checkpoints
+checkpoints
+"""
+ENDPOINTS = [("POST", path) for path in POSTS.split()] + [("GET", path) for path in GETS.split()]
+ENDPOINTS.append(("DELETE", "training_runs/x/checkpoints/weights/y"))
+
+
+@pytest.fixture
+def http(engine: "RunningEngine") -> Iterator[httpx.Client]:
+    base = f"{engine.base_url}/api/v1/"
+    with httpx.Client(base_url=base, headers={"X-API-Key": engine.key}, trust_env=False) as client:
+        yield client
+
+
+@pytest.mark.parametrize("key", [None, "", "tml-", "tml-test-key2", "TML-TEST-KEY", "ÿ".encode("latin-1")])
+def test_every_endpoint_but_healthz_requires_the_key(key: str | bytes | None, engine: "RunningEngine") -> None:
+    headers = {} if key is None else {b"X-API-Key": key if isinstance(key, bytes) else key.encode()}
+    with httpx.Client(base_url=f"{engine.base_url}/api/v1/", headers=headers, trust_env=False) as client:
+        for method, path in ENDPOINTS:
+            refused = client.request(method, path, content=b"{}" if method == "POST" else None)
+            assert refused.status_code == 401, path
+            assert "X-API-Key" in refused.json()["detail"]
+        assert client.get("healthz").json() == {"status": "ok"}
+
+
+def test_the_sdk_says_that_its_key_is_wrong(engine: "RunningEngine") -> None:
+    with pytest.raises(tinker.AuthenticationError, match="missing or wrong"):
+        tinker.RestClient(base_url=engine.base_url, api_key="tml-wrong").get_server_capabilities().result()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"{}", b"\xff\xfe", b"[" * 100_000, b"NaN"])
+def test_bodies_that_make_no_sense_are_refused_with_json(body: bytes, http: httpx.Client) -> None:
+    for method, path in ENDPOINTS:
+        if method == "POST":
+            answer = http.post(path, content=body)
+            assert answer.status_code < 500, (path, answer.text)
+            if answer.status_code >= 400:
+                assert answer.json()["detail"]
+    assert http.get("healthz").status_code == 200
+
+
+def test_unknown_paths_and_methods_are_json_too(http: httpx.Client) -> None:
+    assert http.get("nothing/here").json() == {"detail": "Not Found"}
+    assert http.get("asample").status_code == 405
+
+
+def test_unknown_ids_are_named(http: httpx.Client) -> None:
+    assert http.post("retrieve_future", json={"request_id": "gone"}).status_code == 410
+    assert http.post("session_heartbeat", json={"session_id": "gone"}).status_code == 410
+    assert http.post("optim_step", json={"model_id": "gone", "seq_id": 1}).status_code == 404
+    assert "gone" in http.get("samplers/gone").json()["detail"]
+    assert http.get("training_runs/gone").status_code == 404
+    assert http.post("sessions/gone/finish", json={}).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "MAX_BODY_BYTES", 1 << 20)
+    assert http.post("telemetry", content=b"x" * (1 << 20)).status_code == 200
+    assert http.post("telemetry", content=b"x" * ((1 << 20) + 1)).status_code == 413
+    chunks = (b"x" * 65_536 for _ in range(17))  # no Content-Length
+    assert http.post("telemetry", content=chunks).status_code == 413
+
+
+def test_compressed_bodies_are_refused(http: httpx.Client) -> None:
+    assert http.post("forward_backward", content=b"x", headers={"Content-Encoding": "zstd"}).status_code == 415
+
+
+def test_a_client_that_vanishes_in_the_middle_of_a_request_does_no_harm(
+    engine: "RunningEngine", http: httpx.Client
+) -> None:
+    host, port = engine.base_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as half:
+        half.sendall(
+            b"POST /api/v1/asample HTTP/1.1\r\nHost: x\r\nX-API-Key: tml-test-key\r\nContent-Length: 999\r\n\r\n{"
+        )
+    assert http.get("healthz").status_code == 200
+
+
+def test_lists_come_in_pages(engine: "RunningEngine", http: httpx.Client) -> None:
+    with engine.client() as service:
+        client = service.create_lora_training_client(
+            base_model=engine.model, rank=2, seed=1, user_metadata={"renderer_name": "role_colon"}
+        ).result()
+        for name in ("a", "b", "c"):
+            client.save_state(name).result()
+        client.save_weights_for_sampler("a").result()
+        run = http.get(f"training_runs/{client.model_id}").json()
+        assert run["user_metadata"] == {"renderer_name": "role_colon"}
+        assert run["last_checkpoint"]["checkpoint_id"] == "weights/c"
+        assert run["last_sampler_checkpoint"]["checkpoint_id"] == "sampler_weights/a"
+        rest = tinker.RestClient(base_url=engine.base_url, api_key=engine.key)
+        assert len(rest.list_checkpoints(client.model_id).result().checkpoints) == 4
+        assert client.model_id in [
+            found.training_run_id for found in rest.list_training_runs(limit=100).result().training_runs
+        ]
+        info = http.post("weights_info", json={"tinker_path": f"tinker://{client.model_id}/weights/a"}).json()
+        assert (info["lora_rank"], info["train_unembed"]) == (2, True)
+        session = client.model_id.split(":")[0]
+        assert http.get(f"sessions/{session}").json()["training_run_ids"] == [client.model_id]
+    page = http.get("checkpoints", params={"limit": 2, "offset": 1}).json()
+    assert len(page["checkpoints"]) == 2
+    assert page["cursor"]["total_count"] >= 4
+    assert http.get("checkpoints", params={"limit": "many"}).status_code == 422
+    assert session not in json.dumps(http.get("sessions", params={"limit": 1000}).json())

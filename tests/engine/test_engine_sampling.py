@@ -1,0 +1,230 @@
+"""Batched sampling: against transformers.generate, against one-by-one, stops, seeds and distributions."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from scipy import stats
+from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM
+
+from tinkersql.engine import batching
+from tinkersql.engine.batching import Batcher
+from tinkersql.engine.llama import Llama
+from tinkersql.engine.loading import load_llama, load_tokenizer
+from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule, choose
+
+NEVER = StopRule()
+
+
+@pytest.fixture(scope="module")
+def model(tiny_model: Path) -> Llama:
+    return load_llama(tiny_model, torch.float32)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_model: Path) -> Tokenizer:
+    return load_tokenizer(tiny_model)
+
+
+@pytest.fixture
+def sample(model: Llama, tokenizer: Tokenizer) -> Callable[..., list[SampleRequest]]:
+    """Sample for several prompts at once with a fresh batcher."""
+
+    def run(prompts: list[tuple[int, ...]], params: list[SamplingParams], **options: Any) -> list[SampleRequest]:
+        batcher = Batcher(model, tokenizer, lambda _: {})
+        outcomes: list[Exception | None] = []
+        requests = [
+            SampleRequest(prompt, each, None, lambda _, error: outcomes.append(error), **options)
+            for prompt, each in zip(prompts, params, strict=True)
+        ]
+        for request in requests:
+            batcher.submit(request)
+        while batcher.busy:
+            batcher.step()
+        assert outcomes == [None] * len(requests)
+        return requests
+
+    return run
+
+
+def greedy(max_tokens: int = 30, stop: StopRule = NEVER) -> SamplingParams:
+    return SamplingParams(max_tokens, stop, temperature=0)
+
+
+def make_prompts(model: Llama, lengths: list[int], beginning: int = 0) -> list[tuple[int, ...]]:
+    generator = random.Random(7)
+    vocabulary = range(model.config.vocab_size)
+    common = generator.choices(vocabulary, k=beginning)
+    return [tuple(common + generator.choices(vocabulary, k=n)) for n in lengths]
+
+
+def generate(tiny_model: Path, prompt: tuple[int, ...], count: int) -> list[int]:
+    reference = LlamaForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    given = torch.tensor([prompt])
+    out = reference.generate(
+        given, attention_mask=torch.ones_like(given), max_new_tokens=count, do_sample=False, eos_token_id=None
+    )
+    return out[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("beginning", [0, 40])
+def test_greedy_equals_transformers_token_for_token(
+    beginning: int, sample: Callable[..., list[SampleRequest]], model: Llama, tiny_model: Path
+) -> None:
+    """Rows of different lengths, alone or after a beginning that all share and that is computed once."""
+    prompts = make_prompts(model, [1, 30, 7, 64, 2], beginning)
+    # Different numbers of tokens, so that rows leave the batch at different times and others move into their places.
+    counts = [40, 3, 25, 70, 12]
+    results = sample(prompts, [greedy(count) for count in counts])
+    for prompt, count, result in zip(prompts, counts, results, strict=True):
+        assert result.sequences[0].tokens == generate(tiny_model, prompt, count)
+        assert not result.sequences[0].stopped
+
+
+def test_more_requests_than_rows_all_get_their_own_answer(
+    sample: Callable[..., list[SampleRequest]], model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = make_prompts(model, [random.Random(i).randrange(1, 40) for i in range(25)])
+    params = [greedy(5 + i % 17) for i in range(25)]
+    alone = [sample([prompt], [each])[0] for prompt, each in zip(prompts, params, strict=True)]
+    monkeypatch.setattr(batching, "MAX_ROWS", 6)
+    together = sample(prompts, params)
+    for one, other in zip(alone, together, strict=True):
+        assert one.sequences[0].tokens == other.sequences[0].tokens
+        assert one.sequences[0].logprobs == pytest.approx(other.sequences[0].logprobs, abs=1e-4)
+
+
+def test_a_small_cache_only_makes_requests_wait(
+    sample: Callable[..., list[SampleRequest]], model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = make_prompts(model, [20, 30, 10, 50])
+    expected = [result.sequences[0].tokens for result in sample(prompts, [greedy()] * 4)]
+    monkeypatch.setattr(batching, "CACHE_BYTES", 1)
+    assert [result.sequences[0].tokens for result in sample(prompts, [greedy()] * 4)] == expected
+
+
+def test_logprobs_and_prompt_logprobs_are_those_of_the_model(
+    sample: Callable[..., list[SampleRequest]], model: Llama, tiny_model: Path
+) -> None:
+    (prompt,) = make_prompts(model, [23])
+    (result,) = sample([prompt], [SamplingParams(9, NEVER, temperature=0.7, seed=1)], scored=23)
+    sequence = result.sequences[0]
+    reference = LlamaForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    tokens = torch.tensor([[*prompt, *sequence.tokens]])
+    with torch.no_grad():
+        logprobs = reference(tokens).logits[0, :-1].log_softmax(-1).gather(1, tokens[0, 1:, None])[:, 0]
+    assert result.prompt_logprobs is not None
+    assert result.prompt_logprobs[0].isnan()
+    torch.testing.assert_close(result.prompt_logprobs[1:], logprobs[:22], rtol=1e-4, atol=1e-4)
+    assert sequence.logprobs == pytest.approx(logprobs[22:].tolist(), abs=1e-4)
+    (last,) = sample([prompt], [greedy(1)], scored=4)
+    assert last.prompt_logprobs is not None
+    assert last.prompt_logprobs.isnan().tolist() == [True] * 19 + [False] * 4
+
+
+def test_a_stop_string_that_straddles_tokens_ends_the_text_there(
+    sample: Callable[..., list[SampleRequest]], model: Llama, tokenizer: Tokenizer
+) -> None:
+    prompts = make_prompts(model, [12, 9, 30, 17])
+    tried = 0
+    for prompt, free in zip(prompts, sample(prompts, [greedy(40)] * 4), strict=True):
+        tokens = free.sequences[0].tokens
+        pieces = [tokenizer.decode([token], skip_special_tokens=False) for token in tokens]
+        for i in range(len(tokens) - 1):
+            stop = pieces[i][-1:] + pieces[i + 1][:1]
+            before = tokenizer.decode(tokens[: i + 1], skip_special_tokens=False)
+            if len(stop) < 2 or not stop.isascii() or stop in before:
+                continue
+            (stopped,) = sample([prompt], [greedy(40, StopRule(strings=("never seen", stop)))])
+            assert stopped.sequences[0].stopped
+            assert stopped.sequences[0].tokens == tokens[: i + 2]
+            tried += 1
+    assert tried >= 5
+
+
+def test_a_special_token_can_be_a_stop_string_and_stop_tokens_are_returned(
+    sample: Callable[..., list[SampleRequest]], model: Llama, tokenizer: Tokenizer
+) -> None:
+    (prompt,) = make_prompts(model, [12])
+    (free,) = sample([prompt], [greedy(20)])
+    tokens = free.sequences[0].tokens
+    (stopped,) = sample([prompt], [greedy(20, StopRule(tokens=frozenset([tokens[6]])))])
+    assert stopped.sequences[0].tokens == tokens[: tokens.index(tokens[6]) + 1]
+    end = tokenizer.token_to_id("<|endoftext|>")
+    assert StopRule(strings=("<|endoftext|>",)).met([*tokens[:3], end], tokenizer)
+    assert not NEVER.met([*tokens[:3], end], tokenizer)
+
+
+def test_samples_differ_from_each_other_and_repeat_with_the_seed(
+    sample: Callable[..., list[SampleRequest]], model: Llama
+) -> None:
+    (prompt,) = make_prompts(model, [12])
+
+    def draw(seed: int | None) -> list[list[int]]:
+        (result,) = sample([prompt], [SamplingParams(12, NEVER, seed=seed)], num_samples=5)
+        return [sequence.tokens for sequence in result.sequences]
+
+    first = draw(11)
+    assert len({tuple(tokens) for tokens in first}) == 5
+    assert draw(11) == first
+    assert draw(None) != draw(None)
+
+
+def test_a_cancelled_request_is_dropped_and_others_go_on(model: Llama, tokenizer: Tokenizer) -> None:
+    batcher = Batcher(model, tokenizer, lambda _: {})
+    finished: list[SampleRequest] = []
+    requests = [
+        SampleRequest(prompt, greedy(20), None, lambda request, _: finished.append(request))
+        for prompt in make_prompts(model, [5, 6, 7])
+    ]
+    for request in requests:
+        batcher.submit(request)
+    batcher.step()
+    requests[0].cancelled = True
+    while batcher.busy:
+        batcher.step()
+    assert finished == requests[1:] or finished == requests[:0:-1]
+
+
+def test_an_adapter_that_cannot_be_loaded_fails_its_request_only(model: Llama, tokenizer: Tokenizer) -> None:
+    def load(key: object) -> dict[Any, Any]:
+        if key == "broken":
+            raise OSError("gone")
+        return {}
+
+    batcher = Batcher(model, tokenizer, load)
+    outcomes: dict[object, Exception | None] = {}
+    (prompt,) = make_prompts(model, [5])
+    for adapter in ("good", "broken", "better"):
+        batcher.submit(
+            SampleRequest(prompt, greedy(3), adapter, lambda request, error: outcomes.update({request.adapter: error}))
+        )
+    while batcher.busy:
+        batcher.step()
+    assert outcomes["good"] is outcomes["better"] is None
+    assert isinstance(outcomes["broken"], OSError)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p", "possible"),
+    [(1.0, -1, 1.0, 8), (0.5, -1, 1.0, 8), (2.0, 3, 1.0, 3), (1.0, -1, 0.8, 4), (1.0, 1, 1.0, 1), (1.0, -1, 1e-9, 1)],
+)
+def test_draws_follow_the_distribution(temperature: float, top_k: int, top_p: float, possible: int) -> None:
+    logits = torch.tensor([1.0, 3.0, 0.0, 2.5, 2.0, -1.0, 1.5, 2.8])
+    draws = 4000
+    params = SamplingParams(1, NEVER, temperature, top_k, top_p)
+    tokens, logprobs = choose(logits.repeat(draws, 1), [params] * draws, [random.Random(seed) for seed in range(draws)])
+    expected = (logits.double() / temperature).softmax(-1)
+    order = expected.argsort(descending=True)
+    expected[order[possible:]] = 0
+    counts = torch.bincount(torch.tensor(tokens), minlength=8)
+    assert (counts[expected == 0] == 0).all()
+    allowed = expected > 0
+    if possible > 1:
+        assert stats.chisquare(counts[allowed], expected[allowed] / expected.sum() * draws).pvalue > 1e-3
+    raw = logits.log_softmax(-1)
+    assert logprobs == pytest.approx([float(raw[token]) for token in tokens], abs=1e-5)

@@ -1,0 +1,206 @@
+"""Checkpoints on disk: PEFT reads them, names stay inside the store, an interrupted save is never listed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import peft
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from transformers import LlamaForCausalLM
+
+from tinkersql.engine import store as store_module
+from tinkersql.engine.faults import UserFault
+from tinkersql.engine.llama import Llama
+from tinkersql.engine.loading import load_llama
+from tinkersql.engine.lora import LoraConfig
+from tinkersql.engine.ops import Packing, causal_attention
+from tinkersql.engine.store import RunInfo, Store, read_adapter, read_optimizer
+from tinkersql.engine.training import AdamParams, Datum, Trainer
+from tinkersql.errors import RunError
+
+LORA = LoraConfig(rank=4, seed=3, train_unembed=False)
+RUN = RunInfo("5e55-10n:train:0", "test/tiny-llama", LORA, {"note": "hello"})
+
+
+@pytest.fixture
+def model(tiny_model: Path) -> Llama:
+    return load_llama(tiny_model, torch.float32)
+
+
+@pytest.fixture
+def trainer(model: Llama) -> Trainer:
+    """A trainer after two steps."""
+    trainer = Trainer(model, LORA)
+    tokens = torch.arange(20)
+    for _ in range(2):
+        trainer.forward_backward([Datum(tokens, tokens + 1, torch.ones(20))], "cross_entropy")
+        trainer.optim_step(AdamParams(learning_rate=1e-2))
+    return trainer
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.create_run(RUN)
+    return store
+
+
+def test_peft_reads_an_adapter_and_computes_the_same(
+    store: Store, trainer: Trainer, model: Llama, tiny_model: Path
+) -> None:
+    checkpoint = store.save(RUN, "sampler_weights", "final", trainer)
+    base = LlamaForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
+    wrapped = peft.PeftModel.from_pretrained(base, checkpoint.folder)
+    tokens = torch.arange(30)
+    packing = Packing([30])
+    adapter = trainer.layout.adapter(read_adapter(checkpoint.folder, model.config, LORA))
+    with torch.no_grad():
+        hidden = model.hidden_states(
+            tokens,
+            packing.positions,
+            lambda _, qkv, cos, sin: causal_attention(qkv, cos, sin, packing, model.config.heads),
+            adapter,
+        )
+        ours = model.logits(hidden, adapter)
+        theirs = wrapped(tokens[None]).logits[0]
+        with wrapped.disable_adapter():
+            plain = wrapped(tokens[None]).logits[0]
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
+    assert (ours - plain).abs().max() > 0.1
+
+
+def test_a_training_checkpoint_restores_weights_and_optimizer_exactly(
+    store: Store, trainer: Trainer, model: Llama
+) -> None:
+    folder = store.save(RUN, "weights", "ckpt", trainer).folder
+    assert torch.equal(read_adapter(folder, model.config, LORA), trainer.masters)
+    state = read_optimizer(folder, model.config, LORA)
+    assert torch.equal(state.exp_avg, trainer.optimizer.exp_avg)
+    assert torch.equal(state.exp_avg_sq, trainer.optimizer.exp_avg_sq)
+    assert state.step == 2
+
+
+def test_a_sampler_checkpoint_has_no_optimizer(store: Store, trainer: Trainer, model: Llama) -> None:
+    folder = store.save(RUN, "sampler_weights", "s", trainer).folder
+    with pytest.raises(UserFault, match="no optimizer state"):
+        read_optimizer(folder, model.config, LORA)
+
+
+def test_checkpoints_are_found_listed_and_deleted(store: Store, trainer: Trainer) -> None:
+    store.save(RUN, "weights", "one", trainer, user_metadata={"a": "b"}, ttl_seconds=60)
+    store.save(RUN, "sampler_weights", "one", trainer)
+    paths = {f"tinker://{RUN.run_id}/weights/one", f"tinker://{RUN.run_id}/sampler_weights/one"}
+    assert {checkpoint.path for checkpoint in store.checkpoints()} == paths
+    found = Store(store.root).find(f"tinker://{RUN.run_id}/weights/one")
+    assert found.user_metadata == {"a": "b"}
+    assert found.expires_at is not None
+    assert found.size_bytes > 1000
+    store.delete(found.path)
+    assert len(store.checkpoints(RUN.run_id)) == 1
+    with pytest.raises(UserFault, match="no checkpoint"):
+        store.find(found.path)
+    assert Store(store.root).run(RUN.run_id).user_metadata == {"note": "hello"}
+
+
+def test_a_taken_name_is_refused_unless_it_may_be_overwritten(store: Store, trainer: Trainer, model: Llama) -> None:
+    folder = store.save(RUN, "weights", "x", trainer).folder
+    before = trainer.masters.clone()
+    trainer.masters.add_(1)
+    with pytest.raises(UserFault, match="exists already"):
+        store.save(RUN, "weights", "x", trainer)
+    assert torch.equal(read_adapter(folder, model.config, LORA), before)
+    store.save(RUN, "weights", "x", trainer, overwrite=True)
+    assert torch.equal(read_adapter(folder, model.config, LORA), before + 1)
+    assert len(store.checkpoints()) == 1
+
+
+NAMES = ["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x" * 129, "a b", "é", "~", "weights\n"]
+
+
+@given(st.sampled_from(NAMES) | st.text().filter(lambda name: not name.isascii() or not name.isalnum()))
+def test_names_cannot_leave_the_store(name: str) -> None:
+    store = Store.__new__(Store)
+    store.root = Path("/nowhere/store")
+    for parts in ((name, "weights", "x"), (RUN.run_id, name, "x"), (RUN.run_id, "weights", name)):
+        try:
+            folder = store._checkpoint_folder(*parts)
+        except UserFault:
+            continue
+        assert folder.parent == Path("/nowhere/store/5e55-10n_train_0/weights")
+        assert folder.name == name not in (".", "..")
+
+
+def test_a_save_that_fails_leaves_nothing_behind(
+    store: Store, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_module, "write_optimizer", full)
+    with pytest.raises(OSError, match="No space"):
+        store.save(RUN, "weights", "x", trainer)
+    assert store.checkpoints() == []
+    assert list((store.root).glob("*/weights/.*")) == []
+
+
+def test_what_a_killed_process_left_is_tidied_up(store: Store, trainer: Trainer) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    kept = store.save(RUN, "weights", "kept", trainer).folder
+    moved = store.save(RUN, "weights", "moved", trainer).folder
+    # Killed while it wrote; and between the two renames of an overwrite.
+    half = kept.parent / f".new~{dead.pid}~half"
+    half.mkdir()
+    moved.rename(moved.parent / f".old~{dead.pid}~moved")
+    ours = kept.parent / f".new~{os.getpid()}~busy"
+    ours.mkdir()
+    assert {checkpoint.name for checkpoint in Store(store.root).checkpoints()} == {"kept", "moved"}
+    assert not half.exists()
+    assert ours.exists()
+
+
+def test_a_checkpoint_of_another_shape_or_a_damaged_one_is_refused(
+    store: Store, trainer: Trainer, model: Llama
+) -> None:
+    folder = store.save(RUN, "weights", "x", trainer).folder
+    with pytest.raises(UserFault, match="does not fit"):
+        read_adapter(folder, model.config, LoraConfig(rank=8, train_unembed=False))
+    path = folder / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserFault, match="damaged"):
+        read_adapter(folder, model.config, LORA)
+
+
+def test_a_store_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        Store(tmp_path / "file" / "store")
+
+
+def test_an_unnamed_snapshot_lives_as_long_as_its_process(tmp_path: Path) -> None:
+    script = "import sys,os; from pathlib import Path; from tinkersql.engine.store import Store\n"
+    script += "print(Store(Path(sys.argv[1])).sampler_folder('session')); os._exit(1)"
+    root = str(tmp_path / "store")
+    made = subprocess.run([sys.executable, "-c", script, root], capture_output=True, text=True, check=False)
+    assert Path(made.stdout.strip()).is_dir()
+    store = Store(tmp_path / "store")
+    assert not Path(made.stdout.strip()).exists()
+    own = store.sampler_folder("session")
+    save_file({}, own / "x.safetensors")
+    store.close()
+    assert not own.exists()
+
+
+def test_run_files_hold_what_they_say(store: Store, trainer: Trainer) -> None:
+    folder = store.save(RUN, "weights", "x", trainer).folder
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"]) == (4, 32)
+    assert config["target_modules"] == sorted(
+        ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    )
