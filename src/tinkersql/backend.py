@@ -127,8 +127,7 @@ def _key(kind: BackendKind) -> str:
 
 def _served_model(base_url: str, key: str, wanted: str) -> str:
     """Ask the service which models it serves; returns ``wanted``, or the only model where none is named."""
-    address = urlsplit(base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    if not _is_address(base_url):
         raise SettingsError(f"--base-url {base_url}: not an address such as http://127.0.0.1:8000")
     try:
         answer = httpx.get(
@@ -166,6 +165,14 @@ def _served_model(base_url: str, key: str, wanted: str) -> str:
             f"--model is needed: {base_url} serves {', '.join(sorted(names)[:12]) or 'no model by name'}"
         )
     return names[0]
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @contextmanager

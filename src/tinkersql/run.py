@@ -93,8 +93,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     finally:
         result = facts.to_dict(folder.path.name, resolved.preset)
         folder.write_result(result)
-    with facts.phase("report"):
-        report.build(folder.path)
+    report.build(folder.path)
     return folder, result
 
 

@@ -5,7 +5,6 @@ import signal
 import sys
 from typing import NoReturn
 
-import click
 import typer
 
 from tinkersql._version import __version__
@@ -41,17 +40,14 @@ def main() -> NoReturn:
     """Run the command line: errors of the user become one line and a non-zero exit code."""
     signal.signal(signal.SIGINT, _interrupt)
     try:
-        code = app(standalone_mode=False)
+        app()
     except TinkersqlError as error:
         _fail(str(error), error.exit_code, at_once=isinstance(error, Interrupted))
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("stopped", Interrupted.exit_code, at_once=True)
-    except BrokenPipeError:
-        os._exit(1)  # whoever read our output has gone; there is nobody left to tell
-    sys.exit(code if isinstance(code, int) else 0)
+    except SystemExit as ended:
+        if ended.code == Interrupted.exit_code:
+            _fail("stopped", Interrupted.exit_code, at_once=True)
+        raise
+    raise AssertionError("typer ends by SystemExit")
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -70,7 +70,7 @@ def _from_hub(name: str, progress: Progress) -> Path:
         if folder is None or not _is_whole(folder):
             folder = hub.download_snapshot(name, HUB_FILES, progress=progress)
     except hub.HubError as error:
-        raise ModelError(f"{error}: use --model {DEFAULT} (from the package index) or --model FOLDER") from error
+        raise ModelError(f"{name}: {error}: use --model {DEFAULT} (from the package index) or --model FOLDER") from error
     check_folder(folder)
     return folder
 

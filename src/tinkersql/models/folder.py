@@ -36,12 +36,16 @@ def check_folder(folder: Path) -> None:
         raise ModelError(f"there is no model folder {folder}: {_MEND}")
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds a LoRA adapter, not a base model: {_MEND}")
-    for name in ("config.json", "tokenizer.json"):
-        if not (folder / name).is_file():
-            raise ModelError(f"{folder} has no {name}: {_MEND}")
-    check_config(read_json(folder / "config.json"), str(folder))
-    read_json(folder / "tokenizer.json")
+    # The architecture first: nobody should hunt for the other files of a model that the engine cannot run.
+    check_config(read_json(_needed(folder, "config.json")), str(folder))
+    read_json(_needed(folder, "tokenizer.json"))
     _check_weights(folder)
+
+
+def _needed(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        raise ModelError(f"{folder} has no {name}: {_MEND}")
+    return folder / name
 
 
 def check_config(config: dict[str, Any], where: str) -> None:
