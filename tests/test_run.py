@@ -22,7 +22,7 @@ ROWS = [
 TRAINING = ["--examples", "0", "--batch-size", "8", "--learning-rate", "0.02", "--rank", "8", "--train-unembed"]
 
 
-def command(tmp_path: Path, model: Path, *options: str) -> list[str]:
+def command(tmp_path: Path, model: Path | str, *options: str) -> list[str]:
     data = tmp_path / "ducks.json"
     data.write_text(json.dumps(ROWS))
     return [
@@ -97,6 +97,24 @@ def test_a_run_of_the_same_name_is_not_overwritten(finished, tiny_model) -> None
     assert again.stderr.splitlines()[-1].startswith("error: ")
     assert "choose another --name" in again.stderr
     assert (folder / "result.json").read_bytes() == before
+
+
+def test_the_same_command_runs_on_any_compatible_service(tmp_path, engine) -> None:
+    options = ["--base-url", engine.base_url, "--test-size", "4", "--examples", "8", "--batch-size", "8", "--json"]
+    done = subprocess.run(
+        command(tmp_path, engine.model, *options),
+        env={**os.environ, "TINKER_API_KEY": engine.key},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["backend"] == {"kind": "url", "model": engine.model}
+    assert result["model"]["sha256"] is None
+    assert set(result["evaluations"]) == {"base", "base-3-shot", "tuned"}
+    [checkpoint] = lines(tmp_path / "runs" / "ducks" / "checkpoints.jsonl")
+    assert checkpoint["sampler_path"].startswith("tinker://")
 
 
 def start_training(tmp_path: Path, model: Path) -> tuple[subprocess.Popen[str], Path]:
