@@ -118,7 +118,7 @@ def _compare_lines(path: Path, out: Path | None, workers: int, assumptions: Assu
                     continue
                 record = _record(line)
                 if isinstance(record, str):
-                    terminal.say(escape(f"{path} line {number}: {record}"))
+                    terminal.say(escape(f"line {number}: {record}"))
                     bad.append(number)
                     advance(1)
                     continue

@@ -11,7 +11,8 @@ from tinkersql.equivalence.lexing import meaningful, tokens
 
 _SPECIAL = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>|<(?:eos|bos|pad|end_of_turn|start_of_turn)>|\[/?INST\]")
 _THOUGHT = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
-_FENCE = re.compile(r"```[ \t]*(?:\w+[ \t]*)?(?:\n|(?=\s*\S))(.*?)(?:```|\Z)", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[ \t]{0,8}(?:(?:sql\w{0,8}|postgres\w{0,8}|mysql|tsql|bigquery)\b|\w{0,16}[ \t]{0,8}\n)", re.I)
 _NAME = r"(?:\w+|\"[^\"]*\"|`[^`]*`|\[[^\]]*\])"
 _WITH = rf"WITH\s+(?:RECURSIVE\s+)?{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
 _QUERY_START = rf"(?:SELECT\b|VALUES\s*\(|{_WITH})"
@@ -19,10 +20,10 @@ _OTHER_START = (
     r"(?:INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|ATTACH|DETACH|VACUUM|EXPLAIN|BEGIN|COMMIT|ROLLBACK|"
     r"SAVEPOINT|RELEASE|REINDEX|ANALYZE|TRUNCATE|GRANT|MERGE|CALL|EXEC)\b"
 )
-_LABEL = r"(?:\#+\s*|\*\*|>\s*|\d+[.)]\s*)?(?:[A-Za-z][\w ]{0,40}:\s*(?:\*\*)?\s*)?"
+_LABEL = r"(?:\#{1,6}\s{0,4}|\*\*|>\s{0,4}|\d{1,3}[.)]\s{0,4})?(?:[A-Za-z][\w ]{0,40}:\s{0,4}(?:\*\*\s{0,4})?)?"
 _AT_START = re.compile(rf"\A\s*{_LABEL}(?P<sql>\(*\s*{_QUERY_START}|{_OTHER_START})", re.IGNORECASE)
 _AT_LINE = re.compile(rf"^[ \t]*{_LABEL}(?P<sql>\(*[ \t]*{_QUERY_START})", re.IGNORECASE | re.MULTILINE)
-_AFTER_COLON = re.compile(rf"[:`]\s*(?P<sql>{_QUERY_START})", re.IGNORECASE)
+_AFTER_COLON = re.compile(rf"[:`]\s{{0,4}}(?P<sql>{_QUERY_START})", re.IGNORECASE)
 _ANYWHERE = re.compile(rf"\b(?P<sql>{_QUERY_START})")
 _RUN_ON = re.compile(
     r"(?:Answer|Explanation|Explain|Question|Results?|Output|Solution|Response|SQL(?:ite)?(?: query)?|Query|Note|"
@@ -71,11 +72,15 @@ def looks_like_sql(sql: str) -> bool:
 
 def _unfenced(text: str) -> str:
     """The inside of the first code fence, unless a query already stands before it."""
-    fence = _FENCE.search(text)
-    if fence is None:
+    start = text.find(_FENCE)
+    if start < 0:
         return text.strip().strip("`") if text.strip().startswith("`") else text
-    before = text[: fence.start()]
-    return before if _AT_LINE.search(before) else fence.group(1)
+    before, inside = text[:start], text[start + len(_FENCE) :]
+    if _AT_LINE.search(before):
+        return before
+    language = _LANGUAGE.match(inside)
+    inside = inside[language.end() :] if language else inside
+    return inside.partition(_FENCE)[0]
 
 
 def _without_leading_comments(text: str) -> str:
@@ -94,6 +99,9 @@ def _first_statement(text: str, start: int) -> str:
             line_start = "\n" in token.text
             continue
         if token.kind == "comment":
+            if line_start and token.text.startswith("---"):
+                end = token.start
+                break
             continue
         if token.kind == "mark":
             if token.text == ";":

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from tinkersql.equivalence.dialects import DIALECTS, parse, translate
 from tinkersql.equivalence.lexing import meaningful, quote_text, unquote
-from tinkersql.equivalence.sandbox import QueryError, Sandbox
+from tinkersql.equivalence.sandbox import MAX_SQL, OverBudgetError, QueryError, Sandbox
 from tinkersql.equivalence.schema import RESERVED, Schema
 from tinkersql.equivalence.scopes import Scope, bind, local_nodes
 
@@ -58,6 +58,8 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool
         QueryError: it runs in no dialect; the message is that of SQLite's own dialect.
         OverBudgetError: it was stopped even on empty tables.
     """
+    if len(sql) > MAX_SQL:
+        raise OverBudgetError(f"it is longer than {MAX_SQL} characters")
     sql = _fix_clock(sql)
     try:
         return _read_sqlite(sql, schema, sandbox, strict_names)

@@ -6,20 +6,24 @@ deep or wide statements, and SQLite's heap. What it does not cover: a fault in S
 wall for memory and time, the public functions run it in a worker process (see ``client`` and ``worker``).
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tinkersql.equivalence.lexing import meaningful, unquote
 from tinkersql.equivalence.schema import Schema, quote_name
 
 STEP_BUDGET = 3_000_000
 """Virtual machine steps for one execution; a usual query on the judge's small tables takes some thousands."""
 ROW_LIMIT = 5_000
+MAX_SQL = 50_000
+"""Characters in one statement."""
 HEAP_LIMIT = 96 * 2**20
 _STEPS_PER_CALL = 1_000
 _LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 200_000,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    sqlite3.SQLITE_LIMIT_LENGTH: 10_000,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: MAX_SQL,
     sqlite3.SQLITE_LIMIT_COLUMN: 250,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 50,
@@ -109,6 +113,10 @@ class Sandbox:
             QueryError: refused, or failed.
             OverBudgetError: stopped.
         """
+        if len(sql) > MAX_SQL:
+            raise OverBudgetError(f"it is longer than {MAX_SQL} characters")
+        if _has_wide_format(sql):
+            raise OverBudgetError("a value in it grows too big")
         self._steps_left, self._allocates = steps, False
         try:
             cursor = self._connection.execute(sql)
@@ -157,6 +165,23 @@ class Sandbox:
                 return sqlite3.SQLITE_OK
             self._allocates = name in _ALLOCATORS
         return sqlite3.SQLITE_DENY
+
+
+def _has_wide_format(sql: str) -> bool:
+    """Whether a printf may pad without end: that is one step of the machine, so no budget of steps would see it.
+
+    Only formats that stand in the query as they are, with widths of a few digits, are let through.
+    """
+    if not re.search(r"printf|format", sql, re.IGNORECASE):
+        return False
+    found = list(meaningful(sql))
+    for index, token in enumerate(found[:-1]):
+        if unquote(token.text).lower() in ("printf", "format") and found[index + 1].text == "(":
+            inside = [*found[index + 2 : index + 4]]
+            plain = len(inside) == 2 and inside[0].kind == "string" and inside[1].text in (",", ")")
+            if not plain or re.search(r"\*|\d{5}", inside[0].text):
+                return True
+    return False
 
 
 def script(schema: Schema, rows: dict[str, list[tuple]], nocase: bool = False) -> str:

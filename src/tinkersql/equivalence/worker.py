@@ -16,7 +16,7 @@ from tinkersql.equivalence.messages import read_message, write_message
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
 
 MEMORY = 1024 * 2**20
-SECONDS_PER_PAIR = 10
+SECONDS_PER_PAIR = 5
 
 
 def main() -> None:
