@@ -17,7 +17,7 @@ from tinkersql.engine.ops import Packing
 from tinkersql.engine.sampling import SampledSequence, SampleRequest, choose
 from tinkersql.engine.training import LOGIT_POSITIONS, micro_batches
 
-MAX_ROWS = 64
+MAX_ROWS = 128
 """Sequences sampled at once."""
 
 CACHE_BYTES = 1 << 30
@@ -230,7 +230,7 @@ class Batcher:
 
     def _extend(self, rows: Sequence[_Row], hidden: Tensor) -> None:
         """Choose the next token of these rows from their last hidden states [n, hidden]; finished rows leave."""
-        logits = self._model.logits(hidden, self._adapter)
+        logits = self._model.sharp_logits(hidden, self._adapter)
         tokens, logprobs = choose(logits, [row.request.params for row in rows], [row.random for row in rows])
         finished: set[int] = set()
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):

@@ -20,6 +20,9 @@ Adapter = Mapping[tuple[int, str], LoraFactors]
 
 NO_ADAPTER: Adapter = {}
 
+SHARP = 8
+"""How many of the largest logits `Llama.sharp_logits` computes again."""
+
 
 @dataclass(frozen=True)
 class LlamaConfig:
@@ -93,7 +96,7 @@ class Llama:
     def hidden_states(self, tokens: Tensor, positions: Tensor, attend: Attend, adapter: Adapter) -> Tensor:
         """The final normalised hidden states [T, hidden] of packed tokens [T] at their positions [T] in their rows."""
         eps = self.config.norm_eps
-        x = self.embedding[tokens]
+        x = self.embedding[tokens].float()  # the residual stream sums up many small terms: float32 costs nothing here
         if torch.is_grad_enabled():
             x.requires_grad_()  # the LoRA gradients are a side effect of the pass back through every layer
         cos, sin = self._cos[positions], self._sin[positions]
@@ -108,3 +111,18 @@ class Llama:
         """Next-token logits [N, vocab] in float32 of hidden states [N, hidden]; not differentiable."""
         with torch.no_grad():
             return linear(hidden, self.unembedding, adapter.get((-1, "unembed"))).float()
+
+    def sharp_logits(self, hidden: Tensor, adapter: Adapter) -> Tensor:
+        """Like `logits`, with the largest ones computed again in float32, because they decide what is sampled.
+
+        A product in bfloat16 is rounded to steps of 1/8 where logits are large, which makes ties of near misses.
+        """
+        logits = self.logits(hidden, adapter)
+        if self.dtype == torch.float32:
+            return logits
+        best = logits.topk(min(SHARP, logits.shape[1])).indices
+        wide = hidden.float()[:, :, None]
+        sharp = self.unembedding[best].float() @ wide
+        if (lora := adapter.get((-1, "unembed"))) is not None:
+            sharp += lora.scale * (lora.b[best].float() @ (lora.a.float() @ wide))
+        return logits.scatter_(1, best, sharp.squeeze(2))

@@ -104,7 +104,7 @@ class _RmsNorm(Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
         unit, inverse = _normalised(x, eps)
         ctx.save_for_backward(x, weight, inverse)
-        return unit.to(x.dtype).mul_(weight)
+        return unit.to(weight.dtype).mul_(weight)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
@@ -119,7 +119,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     """Root-mean-square normalisation in float32, as Llama does it: ``weight * (x / sqrt(mean(x^2) + eps))``."""
     if torch.is_grad_enabled():
         return _RmsNorm.apply(x, weight, eps)  # pyright: ignore[reportReturnType]
-    return _normalised(x, eps)[0].to(x.dtype).mul_(weight)
+    return _normalised(x, eps)[0].to(weight.dtype).mul_(weight)
 
 
 class _SwiGlu(Function):

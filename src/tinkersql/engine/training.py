@@ -15,7 +15,7 @@ from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.losses import Loss, find_loss
 from tinkersql.engine.ops import Packing, causal_attention, linear_backward
 
-MICRO_BATCH_TOKENS = 1536
+MICRO_BATCH_TOKENS = 1024
 """Padded tokens that go through the model at once in training; bounds the memory of activations."""
 
 LOGIT_POSITIONS = 256
