@@ -202,3 +202,23 @@ def test_a_deleted_checkpoint_fails_its_sampler_clearly(
     tinker.RestClient(base_url=engine.base_url, api_key=engine.key).delete_checkpoint_from_tinker_path(path).result()
     with pytest.raises(tinker.RequestFailedError, match="deleted or replaced"):
         answer(sampler)
+
+
+def test_a_cancelled_sample_stops_and_others_go_on(service: tinker.ServiceClient, engine: "RunningEngine") -> None:
+    sampler = service.create_sampling_client(base_model=engine.model).result()
+    expected = answer(sampler)
+    long = types.SamplingParams(max_tokens=400, temperature=1.0, stop=[])
+    doomed = [sampler.sample(PROMPT, 8, long) for _ in range(4)]
+    for future in doomed:
+        future.future().cancel()
+    assert answer(sampler) == expected
+
+
+def test_a_finished_session_ends_its_samplers_but_not_its_checkpoints(
+    engine: "RunningEngine", new_model: NewModel
+) -> None:
+    with engine.client() as ending:
+        path = new_model(ending).save_weights_for_sampler("stays").result().path
+        expected = answer(ending.create_sampling_client(model_path=path).result())
+    with engine.client() as later:
+        assert answer(later.create_sampling_client(model_path=path).result()) == expected

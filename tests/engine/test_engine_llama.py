@@ -10,6 +10,7 @@ from transformers import LlamaForCausalLM
 
 from tinkersql.engine.llama import NO_ADAPTER
 from tinkersql.engine.loading import load_llama
+from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.ops import Packing, causal_attention
 from tiny_model import write_tiny_model
 
@@ -49,6 +50,21 @@ def test_logits_equal_transformers(shape: str, tmp_path: Path) -> None:
         ours = model.logits(hidden, NO_ADAPTER)
         expected = torch.cat([reference(row[None]).logits[0] for row in rows])
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_decisive_logits_are_not_rounded_to_bfloat16(tiny_model: Path) -> None:
+    model = load_llama(tiny_model, torch.bfloat16)
+    layout = LoraLayout(model.config, LoraConfig(4, 0, train_attn=False, train_mlp=False))
+    adapter = layout.adapter((layout.initial() + 0.3 * torch.randn(layout.size)).bfloat16())
+    hidden = torch.randn(20, model.config.hidden_size).bfloat16()
+    lora = adapter[(-1, "unembed")]
+    weight = model.unembedding.float() + lora.scale * lora.b.float() @ lora.a.float()
+    exact = hidden.float() @ weight.t()
+    rounded, sharp = model.logits(hidden, adapter), model.sharp_logits(hidden, adapter)
+    best = rounded.topk(8).indices
+    torch.testing.assert_close(sharp.gather(1, best), exact.gather(1, best), rtol=1e-4, atol=1e-4)
+    assert (rounded - exact).gather(1, best).abs().max() > 1e-3
+    torch.testing.assert_close(sharp, exact, rtol=0.02, atol=0.1)
 
 
 def test_legacy_rope_keys_are_read(tiny_model: Path, tmp_path: Path, edit_config: Callable[..., Path]) -> None:

@@ -209,6 +209,35 @@ def test_an_adapter_that_cannot_be_loaded_fails_its_request_only(model: Llama, t
     assert isinstance(outcomes["broken"], OSError)
 
 
+def test_a_pass_that_fails_fails_its_requests_and_the_next_ones_work(
+    model: Llama, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batcher = Batcher(model, tokenizer, lambda _: {})
+    outcomes: list[Exception | None] = []
+
+    def submit(count: int) -> None:
+        for prompt in make_prompts(model, [5, 6, 7][:count]):
+            batcher.submit(SampleRequest(prompt, greedy(20), None, lambda _, error: outcomes.append(error)))
+
+    def no_memory(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    for steps_before in (0, 3):  # while prompts are read, and while tokens are generated
+        submit(3)
+        for _ in range(steps_before):
+            batcher.step()
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "hidden_states", no_memory)
+            batcher.step()
+        assert [type(outcome) for outcome in outcomes] == [RuntimeError] * 3
+        assert not batcher.busy
+        outcomes.clear()
+    submit(2)
+    while batcher.busy:
+        batcher.step()
+    assert outcomes == [None, None]
+
+
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p", "possible"),
     [(1.0, -1, 1.0, 8), (0.5, -1, 1.0, 8), (2.0, 3, 1.0, 3), (1.0, -1, 0.8, 4), (1.0, 1, 1.0, 1), (1.0, -1, 1e-9, 1)],

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tinkersql.engine import protocol
-from tinkersql.engine.faults import UserFault
-from tinkersql.engine.service import Busy, NotFound, Service
+from tinkersql.engine.faults import Busy, NotFound, UserFault
+from tinkersql.engine.service import Service
 from tinkersql.engine.store import KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
 
 MAX_BODY_BYTES = 64 << 20
@@ -183,12 +183,13 @@ class Api:
 
     async def _create_sampling_session(self, request: Request) -> Response:
         parsed = protocol.parse(await _json(request), protocol.CreateSamplingSession)
-        sampler_id = self._service.create_sampling_session(parsed)
+        session = self._service.session(parsed.session_id)
+        sampler_id = self._service.samplers.create(session, parsed)
         return JSONResponse({"type": "create_sampling_session", "sampling_session_id": sampler_id})
 
     async def _get_sampler(self, request: Request) -> Response:
         sampler_id = request.path_params["sampler_id"]
-        sampler = self._service.sampler(sampler_id)
+        sampler = self._service.samplers.get(sampler_id)
         # The folder instead of the name: clients get the tokenizer from it, and the folder needs no hub.
         base = str(self._service.folder)
         return JSONResponse({"sampler_id": sampler_id, "base_model": base, "model_path": sampler.model_path})
@@ -196,7 +197,7 @@ class Api:
     async def _asample(self, request: Request) -> Response:
         body = await _json(request)
         numbered = protocol.parse(body, protocol.SampleNumber)
-        return JSONResponse(self._service.sample(numbered.sampling_session_id, numbered.seq_id, body))
+        return JSONResponse(self._service.samplers.sample(numbered.sampling_session_id, numbered.seq_id, body))
 
     # Futures
 
@@ -212,7 +213,7 @@ class Api:
         return Response(reply.body, media_type=reply.media_type)
 
     async def _cancel_future(self, request: Request) -> Response:
-        self._service.cancel(protocol.parse(await _json(request), protocol.FutureId).request_id)
+        self._service.samplers.cancel(protocol.parse(await _json(request), protocol.FutureId).request_id)
         return JSONResponse({})
 
     # Checkpoints

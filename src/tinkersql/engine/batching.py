@@ -129,8 +129,11 @@ class Batcher:
             if count > 1 and count * reach * self._bytes_per_token > CACHE_BYTES:
                 break
             admitted.append(self._pending.popleft())
-        if admitted:
+        try:
             self._prefill(admitted)
+        except Exception:
+            self._pending.extend(admitted)  # so that they are told
+            raise
 
     def _switch_adapter(self) -> None:
         while self._waiting:

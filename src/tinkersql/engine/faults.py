@@ -1,5 +1,13 @@
-"""The one way in which a request fails through its sender's fault."""
+"""The ways in which a request fails through its sender's fault."""
 
 
 class UserFault(Exception):
-    """A request that asks for something impossible: its future fails with category "user" and this one-line message."""
+    """A request that asks for something impossible; its future fails with category "user" and this one-line message."""
+
+
+class NotFound(UserFault):
+    """A request that names a session, model, sampler or checkpoint that this server does not have."""
+
+
+class Busy(UserFault):
+    """Too much is queued: come back later."""

@@ -45,7 +45,7 @@ class _Future:
 
 
 class Futures:
-    """All futures of the server; used from the event loop's thread only, but for nothing."""
+    """All futures of the server; used on the event loop's thread only."""
 
     def __init__(self) -> None:
         self._futures: dict[str, _Future] = {}

@@ -46,6 +46,8 @@ def load_config(folder: Path) -> LlamaConfig:
             keys=int(raw.get("num_key_value_heads") or queries),
             size=int(raw.get("head_dim") or hidden // queries),
         )
+        if heads.queries % heads.keys or heads.size % 2:
+            raise ModelError(f"{folder}/config.json: {heads.queries} heads, {heads.keys} key heads of {heads.size}")
         return LlamaConfig(
             vocab_size=int(raw["vocab_size"]),
             hidden_size=hidden,

@@ -1,0 +1,158 @@
+"""Samplers: a frozen adapter, or the base model, that clients sample from."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinkersql.engine import protocol
+from tinkersql.engine.dispatch import Dispatch, Session, failure
+from tinkersql.engine.faults import Busy, NotFound, UserFault
+from tinkersql.engine.futures import Reply
+from tinkersql.engine.llama import NO_ADAPTER, Adapter, Llama, LlamaConfig
+from tinkersql.engine.lora import LoraConfig, LoraLayout
+from tinkersql.engine.sampling import SampleRequest
+from tinkersql.engine.store import Store, read_adapter
+
+MAX_WAITING_SAMPLES = 4096
+"""Beyond this many samples in flight clients are asked to come back later."""
+
+ADAPTERS_KEPT = 4
+"""Adapters kept in memory for sampling; others are read from disk again when they are needed."""
+
+
+@dataclass(frozen=True)
+class AdapterKey:
+    """An adapter on disk. time: that of its checkpoint, so that a replaced one is noticed; "" for unnamed ones."""
+
+    folder: Path
+    lora: LoraConfig
+    time: str = ""
+
+
+@dataclass(eq=False)
+class Sampler:
+    """What a sampling session samples from; adapter None = the base model."""
+
+    session: Session
+    model_path: str | None
+    adapter: AdapterKey | None
+    replies: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+class AdapterCache:
+    """Reads adapters from disk for the batcher, on the worker's thread, and keeps the last few."""
+
+    def __init__(self, model: Llama, store: Store) -> None:
+        self._model, self._store = model, store
+        self._kept: OrderedDict[AdapterKey, Adapter] = OrderedDict()
+
+    def load(self, key: Hashable) -> Adapter:
+        """The factors of a saved adapter, in the model's dtype. Raises UserFault where it is gone or does not fit."""
+        if not isinstance(key, AdapterKey):
+            return NO_ADAPTER
+        if key not in self._kept:
+            if key.time and self._store.time_of(key.folder) != key.time:
+                raise UserFault("the checkpoint was deleted or replaced after this sampler was created")
+            flat = read_adapter(key.folder, self._model.config, key.lora)
+            layout = LoraLayout(self._model.config, key.lora)
+            self._kept[key] = layout.adapter(flat.to(self._model.device, self._model.dtype))
+            if len(self._kept) > ADAPTERS_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+class Samplers:
+    """All samplers of the server, and the samples in flight; used on the event loop's thread."""
+
+    def __init__(
+        self, dispatch: Dispatch, store: Store, config: LlamaConfig, check_base_model: Callable[[str], None]
+    ) -> None:
+        self._dispatch, self._store, self._config = dispatch, store, config
+        self._check_base_model = check_base_model
+        self._samplers: dict[str, Sampler] = {}
+        self._in_flight: dict[str, SampleRequest] = {}
+
+    def create(self, session: Session, request: protocol.CreateSamplingSession) -> str:
+        """A sampler of the base model or of a checkpoint; returns its id."""
+        sampler_id = sampler_id_of(session, request.sampling_session_seq_id)
+        if sampler_id in self._samplers:
+            return sampler_id
+        adapter = None
+        if request.model_path is not None:
+            checkpoint = self._store.find(request.model_path)
+            info = self._store.run(checkpoint.run_id)
+            self._check_base_model(info.base_model)
+            adapter = AdapterKey(checkpoint.folder, info.lora, checkpoint.time)
+        elif request.base_model is not None:
+            self._check_base_model(request.base_model)
+        else:
+            raise UserFault("create_sampling_session needs a model_path or a base_model")
+        self.add(sampler_id, Sampler(session, request.model_path, adapter))
+        return sampler_id
+
+    def add(self, sampler_id: str, sampler: Sampler) -> None:
+        """Make a sampler known by its id."""
+        self._samplers[sampler_id] = sampler
+        sampler.session.samplers.append(sampler_id)
+
+    def get(self, sampler_id: str) -> Sampler:
+        """The sampler. Raises NotFound."""
+        sampler = self._samplers.get(sampler_id)
+        if sampler is None:
+            raise NotFound(
+                f"there is no sampler {sampler_id!r} on this server: its session has ended, or the server restarted"
+            )
+        sampler.session.seen()
+        return sampler
+
+    def sample(self, sampler_id: str, number: int, body: Any) -> dict[str, Any]:
+        """Queue a sampling request; a repeated number gets the same answer."""
+        sampler = self.get(sampler_id)
+        if (reply := sampler.replies.get(number)) is not None:
+            return reply
+        if len(self._in_flight) >= MAX_WAITING_SAMPLES:
+            raise Busy("too many samples are waiting: come back later")
+        request_id = self._dispatch.future(sampler.session)
+        count = 1
+        try:
+            parsed = protocol.parse(body, protocol.Sample)
+            count = parsed.num_samples
+            request = parsed.request(self._config)
+        except UserFault as fault:
+            self._dispatch.futures.resolve(request_id, Reply.failure(str(fault), "user"))
+        else:
+            request.adapter = sampler.adapter
+            request.deliver = lambda finished, error: self._dispatch.on_loop(self._sampled, request_id, finished, error)
+            self._in_flight[request_id] = request
+            self._dispatch.worker.sample(request)
+        reply = {"request_id": request_id, "sample_sequence_ids": [f"{request_id}:{i}" for i in range(count)]}
+        sampler.replies[number] = reply
+        return reply
+
+    def _sampled(self, request_id: str, request: SampleRequest, error: Exception | None) -> None:
+        self._in_flight.pop(request_id, None)
+        self._dispatch.futures.resolve(request_id, protocol.sample_reply(request) if error is None else failure(error))
+
+    def cancel(self, request_id: str) -> None:
+        """Give up a sampling request; any other id is left alone."""
+        request = self._in_flight.pop(request_id, None)
+        if request is not None:
+            request.cancelled = True
+            self._dispatch.futures.resolve(request_id, Reply.failure("the request was cancelled", "user"))
+
+    def remove(self, session: Session) -> None:
+        """Forget a session's samplers and give up its samples in flight."""
+        for sampler_id in session.samplers:
+            self._samplers.pop(sampler_id, None)
+        for request_id in session.futures:
+            self.cancel(request_id)
+
+
+def sampler_id_of(session: Session, number: int) -> str:
+    """The id of a session's sampler; training clients and samplers share the numbering."""
+    return f"{session.session_id}:sample:{number}"
