@@ -83,7 +83,7 @@ class Domains:
             if any(column.affinity == "REAL" for column in columns) and not is_key:
                 plain += [0.5, 2.5, 7.25]
         elif used_as_number or number_literals:
-            plain = [str(value) for value in (9, 10, 2, 100, 7, 35, 4, 12, 1, 20, 3, 250)]
+            plain = [str(value) for value in (9, 10, 2, 100, 7, 35, 4, 12, 1, 20, 3, 99)]
         elif is_key:
             plain = [str(index) for index in range(1, 25)] if not literals else [*words, "1", "2", "3"]
         else:
@@ -145,6 +145,8 @@ def _text_neighbours(literals: list[exp.Literal], ignore_case: bool, as_date: bo
             found += [str(value + step) for step in (-1, 1)] if isinstance(value, int) else [str(int(value))]
             if isinstance(value, int) and not numeric:
                 found += [f"{text}0", text[:-1]] if len(text) > 1 else [f"{text}0"]
+            elif not numeric:
+                found += [f"{text}1", text[:-1]]
             continue
         found.append(text)
         if numeric:

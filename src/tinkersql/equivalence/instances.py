@@ -45,8 +45,9 @@ class Shape:
 
 SHAPES = (
     Shape(1, 0, 4, 1.0),
-    Shape(1, 0, 4, 1.0, nulls=0.6),
+    Shape(1, 0, 4, 1.0, nulls=0.8),
     Shape(1, 2, 24, 1.0),
+    Shape(1, 1, 4, 1.0, nulls=0.4),
     Shape(2, 1, 3, 0.85),
     Shape(2, 2, 4, 0.85, grouped=True),
     Shape(1, 4, 24, 0.9),
@@ -54,8 +55,9 @@ SHAPES = (
     Shape(2, 3, 24, 0.7),
     Shape(3, 4, 12, 0.9, grouped=True),
     Shape(4, 3, 6, 0.85),
-    Shape(1, 6, 5, 0.85),
+    Shape(1, 6, 5, 0.85, nulls=0.3),
     Shape(5, 5, 3, 0.8, nulls=0.25),
+    Shape(1, 0, 8, 0.85, nulls=0.5),
     Shape(4, 2, 8, 0.95, grouped=True),
     Shape(3, 8, 24, 0.8),
     Shape(0, 8, 3, 0.85),
@@ -65,7 +67,8 @@ SHAPES = (
     Shape(8, 4, 8, 0.75),
 )
 """Drawn in this order, again and again until enough databases have said something."""
-LARGEST_GROUP = 320
+LARGEST_GROUP = 420
+LARGEST_FILL = 30
 
 
 class Instances:
@@ -73,7 +76,8 @@ class Instances:
 
     Args:
         schema: the tables.
-        scopes: the queries whose conditions the witnesses satisfy; the gold first.
+        scopes: the queries that could be parsed, whose conditions the witnesses satisfy; the gold first.
+        queries: how many queries there are, parsed or not.
         facts: what the queries ask of the data.
         keys: what must hold.
         assumptions: where NULL may stand.
@@ -85,6 +89,7 @@ class Instances:
         self,
         schema: Schema,
         scopes: list[Scope],
+        queries: int,
         facts: Facts,
         keys: Keys,
         assumptions: Assumptions,
@@ -97,9 +102,21 @@ class Instances:
         self._random = Random(seed)
         self._relatives = Relatives(keys, facts, self._domains, self._random)
         around = [count + step for count in sorted(facts.counts) for step in (0, 1, -1)]
+        if facts.limit > LARGEST_FILL:
+            around.append(facts.limit * 4 // 3 + 2)
         self._sizes, self._turn = [size for size in around if 0 < size <= LARGEST_GROUP], 0
-        self._shared = {*keys.references, *keys.references.values()}
         self._blocks = [[block for block in root.everywhere() if block.slots or block.branches] for root in scopes]
+        self._mentioned = {
+            table.name.lower()
+            for root in scopes
+            for block in root.everywhere()
+            for table in block.slots.values()
+            if len(scopes) == queries
+        }
+        self._ranks = facts.limit > 0 and any(
+            isinstance(block.node.args.get("group"), exp.Group) for blocks in self._blocks for block in blocks
+        )
+        self._shared = {*keys.references, *keys.references.values()}
         self._nullable = {
             (name, column.name.lower())
             for name, table in schema.tables.items()
@@ -197,10 +214,12 @@ class Instances:
         return [*pools[name], *self._domains.special[name]]
 
     def _fill(self, shape: Shape, rows: dict[str, list[Row]]) -> None:
-        """Add rows until every table has some, and enough for a LIMIT to cut."""
+        """Add rows to every table that is asked about, and enough for a LIMIT to cut."""
         random = self._random
-        least = self._facts.limit + 2 if 0 < self._facts.limit <= 30 and random.random() < 0.6 else 0
+        least = self._facts.limit + 2 if 0 < self._facts.limit <= LARGEST_FILL and random.random() < 0.6 else 0
         for name in self._schema.tables:
+            if self._mentioned and name not in self._mentioned:
+                continue
             wanted = random.randint(min(1, shape.fill), shape.fill)
             wanted = max(wanted, least - len(rows[name]))
             rows[name] += [{} for _ in range(wanted)]
@@ -208,16 +227,17 @@ class Instances:
     def _finished(self, rows: dict[str, list[Row]], shape: Shape, pools: dict[ColumnName, list[Value]]) -> Instance:
         """Give every column a value, then make keys unique and references point at something."""
         random, keys = self._random, self._keys
+        empty = {name for name in sorted(self._nullable) if shape.nulls >= 0.25 and random.random() < 0.4}
         content: Content = {}
         for name in self._schema.tables:
-            content[name] = [self._filled(name, row, shape, pools) for row in rows[name]]
+            content[name] = [self._filled(name, row, shape, pools, empty) for row in rows[name]]
             random.shuffle(content[name])
             key = keys.key_of(name)
             if key is not None:
                 asked = {folded(row[key]) for row in rows[name] if key in row}
                 content[name] = unique_keys(content[name], key, asked, self._domains.plain[name, key], random)
         mend_references(content, keys, random, lambda name: random.choice(pools[name]))
-        if shape.grouped and random.random() < (0.6 if self._facts.limit else 0.15):
+        if self._ranks and random.random() < (0.6 if shape.grouped else 0.35):
             self._relatives.overtake(content)
         elif shape.fill and random.random() < 0.6:
             self._relatives.add_twins(content)
@@ -227,13 +247,17 @@ class Instances:
             for name, made in content.items()
         }
 
-    def _filled(self, name: str, row: Row, shape: Shape, pools: dict[ColumnName, list[Value]]) -> Row:
-        """The row with a value in every column, NULL only where it may stand."""
+    def _filled(
+        self, name: str, row: Row, shape: Shape, pools: dict[ColumnName, list[Value]], empty: set[ColumnName]
+    ) -> Row:
+        """The row with a value in every column: NULL only where it may stand, and always in the ``empty`` columns."""
         full: Row = {}
         for column in self._keys.columns[name]:
             key = (name, column)
             value = row[column] if column in row else self._random.choice(pools[key])
-            if value is None and key not in self._nullable:
+            if key in empty:
+                value = None
+            elif value is None and key not in self._nullable:
                 value = self._random.choice(pools[key])
             elif key in self._nullable and column not in row and self._random.random() < shape.nulls:
                 value = None

@@ -81,13 +81,13 @@ class _Pair:
         sandbox = Sandbox(self.schema)
         try:
             try:
-                gold = read_query(self.gold_text, self.schema, sandbox, strict_names=False)
+                gold = read_query(self.gold_text, self.schema, sandbox)
             except (QueryError, OverBudgetError) as error:
                 return self.answer(Verdict.GOLD_ERROR, f"the gold does not run: {error}")
             if not self.sql:
                 return self.answer(Verdict.PREDICTION_ERROR, "the answer holds no SQL")
             try:
-                predicted = read_query(self.sql, self.schema, sandbox, strict_names=True)
+                predicted = read_query(self.sql, self.schema, sandbox, gold)
             except QueryError as error:
                 return self.answer(Verdict.PREDICTION_ERROR, f"the prediction does not run: {error}")
             except OverBudgetError as error:
@@ -108,7 +108,9 @@ class _Pair:
         facts = collect(scopes)
         keys = find_keys(self.schema, self.assumptions)
         seed = _seed(self.schema, gold.sql, predicted.sql, self.assumptions)
-        source = Instances(self.schema, scopes, facts, keys, self.assumptions, ignore_case=self.ignore_case, seed=seed)
+        source = Instances(
+            self.schema, scopes, 2, facts, keys, self.assumptions, ignore_case=self.ignore_case, seed=seed
+        )
         sandbox = Sandbox(self.schema, nocase)
         try:
             return _Trial(self, sandbox, gold, predicted, keys, nocase).run(source)
@@ -165,7 +167,7 @@ class _Trial:
             if self.orders is None:
                 self.orders = ColumnOrders(len(gold.columns))
             if self._is_open():
-                if self._row_counts_differ(predicted):
+                if self._row_counts_differ(gold, predicted):
                     return self._different(_Found(instance, gold, predicted), shrink=False)
                 continue
             pair.ran += 1
@@ -213,13 +215,13 @@ class _Trial:
             return True
         return Counter(low.rows) != Counter(high.rows)
 
-    def _row_counts_differ(self, predicted: Result) -> bool:
+    def _row_counts_differ(self, gold: Result, predicted: Result) -> bool:
         """Whether the gold, open only in which row of a group it shows, returns another number of rows anyhow."""
         found = self.variants
         if not found.only_bare or found.lowest is None or found.highest is None:
             return False
         low, high = self.sandbox.run(found.lowest), self.sandbox.run(found.highest)
-        return len(low.rows) == len(high.rows) != len(predicted.rows)
+        return len(low.rows) == len(high.rows) == len(gold.rows) != len(predicted.rows)
 
     def _outcome(self, gold: Result, predicted: Result, blocks: list[int] | None) -> Outcome:
         fold = self.pair.ignore_case

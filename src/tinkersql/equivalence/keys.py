@@ -83,7 +83,8 @@ def _key_by_name(table: Table) -> str | None:
             continue
         if stem.replace("_", "") == bare or _singular(stem).replace("_", "") == bare:
             return lowered
-        if index == 0 and (not stem or name.endswith("_" + stem) or (len(stem) >= 3 and name.startswith(stem))):
+        abbreviates = name.endswith("_" + stem) or (len(stem) >= 3 and name.startswith(stem))
+        if index == 0 and (lowered == "code" or (stem and abbreviates)):
             return lowered
     return None
 

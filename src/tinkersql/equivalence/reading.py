@@ -4,7 +4,8 @@ The policies on double quotes, which SQLite takes for a name and, failing that, 
 
 * gold: ``"text"`` that is no column in scope is a string, as in the WikiSQL data;
 * prediction: it is a string where a value is expected (compared or combined with a column), because models that learn
-  from such data write values so; anywhere else it is a misspelt column, which is an error and never a constant.
+  from such data write values so, and where the gold has the same value; anywhere else it is a misspelt column, which is
+  an error and never a constant.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ _STATEMENT_WORDS = {
     *("SELECT", "CASE", "CAST", "NOT", "NULL", "EXISTS", "DISTINCT", "ALL"),
     *("WITH", "VALUES", "LIKE", "GLOB", "BETWEEN", "IN", "IS"),
 }
-_BEFORE_NAMES = frozenset("SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN , ( . = < > + - * /".split())  # noqa: SIM905
+_BEFORE_NAMES = frozenset("SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN , ( . = < > + - /".split())  # noqa: SIM905
 
 
 class MisspeltNameError(QueryError):
@@ -45,14 +46,15 @@ class Query:
         return [unquote(token.text) for token in meaningful(self.sql) if token.kind == "string"]
 
 
-def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool) -> Query:
+def read_query(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None = None) -> Query:
     """Read one statement, trying SQLite's dialect first and then the others.
 
     Args:
         sql: one statement.
         schema: the tables.
         sandbox: where it is tried out; holds empty tables.
-        strict_names: a double-quoted name that means nothing is an error unless it stands where a value is expected.
+        gold: given when a prediction is read: a double-quoted name that means nothing is then an error, unless it
+            stands where a value is expected or is one of the gold's values.
 
     Raises:
         QueryError: it runs in no dialect; the message is that of SQLite's own dialect.
@@ -61,8 +63,9 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool
     if len(sql) > MAX_SQL:
         raise OverBudgetError(f"it is longer than {MAX_SQL} characters")
     sql = _fix_clock(sql)
+    values = None if gold is None else {text.casefold() for text in gold.strings()}
     try:
-        return _read_sqlite(sql, schema, sandbox, strict_names)
+        return _read_sqlite(sql, schema, sandbox, values)
     except MisspeltNameError:
         raise  # other dialects would read a string
     except QueryError as error:
@@ -72,7 +75,7 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool
         if text is None or text == sql:
             continue
         try:
-            query = _read_sqlite(text, schema, sandbox, strict_names)
+            query = _read_sqlite(text, schema, sandbox, values)
         except QueryError:
             continue
         if dialect is not None:
@@ -81,7 +84,7 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, *, strict_names: bool
     raise first
 
 
-def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, strict_names: bool) -> Query:
+def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, values: set[str] | None) -> Query:
     tree = parse(sql)
     if tree is None:
         sandbox.run(sql)
@@ -92,7 +95,7 @@ def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, strict_names: bool)
         start, end = column.this.meta.get("start", -1), column.this.meta.get("end", -1)
         if column.table or not column.this.args.get("quoted") or start < 0 or sql[start] != '"':
             continue
-        if strict_names and not _is_value(column, known):
+        if values is not None and column.name.casefold() not in values and not _is_value(column, known):
             raise MisspeltNameError(f'no such column: "{column.name}"')
         text = text[:start] + quote_text(column.name) + text[end + 1 :]
         column.replace(exp.Literal.string(column.name))

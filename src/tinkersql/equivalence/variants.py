@@ -52,7 +52,10 @@ def variants(gold: Query) -> Variants:
     ordered = gold.tree.args.get("order") is not None
     uncut, cuts = _uncut(keyed)
     text = keyed.sql(dialect="sqlite") if keyed is not None else None
-    only_bare = not any(block.node.args.get("limit") is not None for block in gold.scope.everywhere())
+    only_bare = not any(
+        block.branches or block.node.args.get("limit") or block.node.args.get("distinct")
+        for block in gold.scope.everywhere()
+    )
     return Variants(lowest, highest, text, places, ordered, uncut, cuts, only_bare)
 
 

@@ -22,6 +22,7 @@ Pick = Callable[[ColumnName], list[Value]]
 """The values that a column may take in the database at hand, the queries' own first."""
 _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_BOUNDS = ("<", "<=", ">", ">=", "!=")
 _OPERATORS: dict[type[exp.Expr], str] = {
     **{exp.EQ: "=", exp.NEQ: "!=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
     **{exp.NullSafeEQ: "=", exp.NullSafeNEQ: "!="},
@@ -33,11 +34,13 @@ class Sketch:
 
     Args:
         random: the source of choices.
-        keep: the probability with which each condition is kept.
+        keep: the probability with which each condition is kept. Below 1, an inequality is often answered with its very
+            bound, whether or not that fulfils it.
     """
 
     def __init__(self, random: Random, keep: float):
         self._random, self._keep = random, keep
+        self._at_bound = 0.0 if keep == 1.0 else 0.3
         self._leader: dict[Ref, Ref] = {}
         self._needs: dict[Ref, list[tuple[str, Any]]] = defaultdict(list)
         self._slots: dict[int, str] = {}
@@ -84,10 +87,14 @@ class Sketch:
         return rows, chosen
 
     def _choose(self, needs: list[tuple[str, Any]], pool: list[Value]) -> Value:
-        exact = [value for operator, value in needs if operator == "="]
+        numeric = bool(pool) and not isinstance(pool[-1], str)
+        exact = [_typed(value, numeric) for operator, value in needs if operator == "="]
         candidates = [*exact, *pool]
         if any(operator == "null" for operator, _ in needs):
             return None
+        bounds = [_typed(value, numeric) for operator, value in needs if operator in _BOUNDS]
+        if bounds and self._random.random() < self._at_bound:
+            return self._random.choice(bounds)
         fitting = [value for value in candidates if all(_holds(value, *need) for need in needs)]
         if not fitting and needs:
             fitting = [value for value in candidates if _holds(value, *self._random.choice(needs))]
@@ -202,8 +209,7 @@ class Sketch:
     def _literal_need(self, ref: Ref, operator: str, node: exp.Expr) -> None:
         text = f"-{node.this.name}" if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) else node.name
         if isinstance(node, exp.Literal | exp.Neg):
-            value = number_of(text)
-            self._needs[self._find(ref)].append((operator, text if value is None else value))
+            self._needs[self._find(ref)].append((operator, text))
 
     def _want_subquery(self, ref: Ref | None, node: exp.Expr, holds: bool, scope: Scope) -> None:
         inner = scope.subqueries.get(id(node))
@@ -214,17 +220,23 @@ class Sketch:
             self._unify(ref, inner.outputs[0][1])
 
 
+def _typed(value: Any, numeric: bool) -> Value:
+    """A literal's text as a column of that kind stores it."""
+    number = number_of(value) if numeric and isinstance(value, str) else None
+    return value if number is None else number
+
+
 def _holds(value: Value, operator: str, wanted: Any) -> bool:
-    """Whether a candidate meets a requirement; numbers compare as numbers, everything else as text."""
+    """Whether a candidate meets a requirement; a stored number compares as a number, a stored text as text."""
     if value is None:
         return False
     if operator in ("in", "not in"):
         return (str(value) in [str(item) for item in wanted]) is (operator == "in")
     if operator in ("like", "not like"):
         return _fits(str(value).lower(), str(wanted).lower()) is (operator == "like")
-    one: Any = number_of(str(value))
-    other: Any = number_of(str(wanted))
-    if one is None or other is None:
+    one: Any = value
+    other: Any = number_of(str(wanted)) if not isinstance(value, str) else None
+    if other is None:
         one, other = str(value), str(wanted)
     return {
         "=": one == other,
