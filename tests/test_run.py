@@ -15,9 +15,10 @@ PONDS = ["north", "south", "mill", "abbey", "forest", "castle", "lower", "upper"
 VERBS = ["List", "Show", "Give", "Name", "Print", "Tell me", "Return", "Find"]
 # One answer for every question: the least that a two-layer model of random weights can learn, and a base never says.
 ROWS = [
-    {"question": f"{verb} the ducks of the {pond} pond", "context": SCHEMA, "answer": "SELECT name FROM ducks"}
+    {"question": f"{verb} the {kind} of the {pond} pond", "context": SCHEMA, "answer": "SELECT name FROM ducks"}
     for verb in VERBS
     for pond in PONDS
+    for kind in ("ducks", "old ducks", "white ducks")
 ]
 TRAINING = ["--examples", "0", "--batch-size", "8", "--learning-rate", "0.02", "--rank", "8", "--train-unembed"]
 
@@ -39,7 +40,7 @@ def lines(path: Path) -> list[dict]:
 def finished(tmp_path_factory, tiny_model) -> tuple[Path, dict, str]:
     """A whole run: its folder, the document on standard output, and what a person saw on standard error."""
     tmp_path = tmp_path_factory.mktemp("run")
-    options = ["--test-size", "8", "--shots", "1", "--save-every", "3", "--json", *TRAINING]
+    options = ["--test-size", "8", "--shots", "1", "--save-every", "10", "--json", *TRAINING]
     done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return tmp_path / "runs" / "ducks", json.loads(done.stdout), done.stderr
@@ -61,11 +62,11 @@ def test_the_run_folder_is_complete(finished) -> None:
     assert config["settings"]["rank"] == {"value": 8, "source": "--rank"}
     assert config["settings"]["max_tokens"]["source"] == "--max-tokens"
     metrics = lines(folder / "metrics.jsonl")
-    assert [m["step"] for m in metrics] == list(range(1, 8))
-    assert metrics[-1]["examples"] == 56
+    assert [m["step"] for m in metrics] == list(range(1, 24))
+    assert metrics[-1]["examples"] == 184
     assert [m["learning_rate"] for m in metrics] == sorted((m["learning_rate"] for m in metrics), reverse=True)
     checkpoints = lines(folder / "checkpoints.jsonl")
-    assert [(c["kind"], c["step"]) for c in checkpoints] == [("periodic", 3), ("periodic", 6), ("final", 7)]
+    assert [(c["kind"], c["step"]) for c in checkpoints] == [("periodic", 10), ("periodic", 20), ("final", 23)]
     assert json.loads((folder / "result.json").read_text()) == result
     for name in ("base", "base-1-shot", "tuned"):
         assert len(lines(folder / f"predictions-{name}.jsonl")) == 8
@@ -78,7 +79,7 @@ def test_sources_and_hashes_of_data_and_model_are_kept(finished) -> None:
     _, result, _ = finished
     assert len(result["data"]["sha256"]) == len(result["model"]["sha256"]) == 64
     assert result["data"]["source"].endswith("ducks.json")
-    assert (result["data"]["train"], result["data"]["test"]) == (56, 8)
+    assert (result["data"]["train"], result["data"]["test"]) == (184, 8)
 
 
 def test_a_person_sees_the_phases(finished) -> None:

@@ -35,6 +35,10 @@ class Reporter(Protocol):
         """Show one line."""
         ...
 
+    def heading(self, text: str) -> None:
+        """Show the line that opens a part of the work."""
+        ...
+
     def track(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Open a progress bar over ``total`` units (None: unknown); the context yields its `Advance`."""
         ...
@@ -60,8 +64,12 @@ class Terminal:
         self.console = Console(stderr=True, highlight=False)
 
     def say(self, text: str) -> None:
-        """Show one line; rich markup in it is honoured."""
-        self.console.print(text)
+        """Show one line, as it is."""
+        self.console.print(text, markup=False)
+
+    def heading(self, text: str) -> None:
+        """Show one line in bold, after an empty one."""
+        self.console.print(f"\n{text}", style="bold", markup=False)
 
     @contextmanager
     def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:
@@ -109,6 +117,9 @@ class Silent:
     """A reporter that shows nothing, for use as a library."""
 
     def say(self, text: str) -> None:
+        """Show nothing."""
+
+    def heading(self, text: str) -> None:
         """Show nothing."""
 
     @contextmanager

