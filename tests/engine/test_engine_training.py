@@ -71,7 +71,9 @@ def reference_gradients(folder: Path, trainer: Trainer, data: list[Datum]) -> tu
         logprobs = wrapped(datum.tokens[None]).logits[0].log_softmax(-1)
         total = total - (datum.weights * logprobs.gather(1, datum.targets[:, None])[:, 0]).sum()
     total.backward()
-    return float(total.detach()), {name: parameter.grad for name, parameter in parameters.items() if parameter.grad is not None}
+    return float(total.detach()), {
+        name: parameter.grad for name, parameter in parameters.items() if parameter.grad is not None
+    }
 
 
 # One row beyond the length up to which attention probabilities are kept, and rows that do not fit one micro-batch.
