@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 from tinkersql.equivalence.messages import read_message, write_message
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
+from tinkersql.errors import TinkersqlError
 
 DEADLINE = 30.0
 """Seconds of silence after which a worker is ended; its step budget stops queries long before."""
@@ -31,7 +32,11 @@ class Worker:
         self._owner = 0
 
     def compare(self, schema: str, golds: Sequence[str], predicted: str, assumptions: Assumptions) -> Comparison:
-        """Judge one pair; a pair that ends the worker is over budget."""
+        """Judge one pair; a pair that ends the worker is over budget.
+
+        Raises:
+            TinkersqlError: the process cannot be started.
+        """
         request = {"schema": schema, "golds": list(golds), "predicted": predicted, "assumptions": str(assumptions)}
         for attempt in range(2):
             fresh = not self._alive()
@@ -48,7 +53,7 @@ class Worker:
         process, self._process = self._process, None
         if process is None or self._owner != os.getpid():
             return
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
@@ -82,16 +87,22 @@ class Worker:
             return self._process
         if self._owner == os.getpid():
             self.close()
-        environment = {**os.environ, "PYTHONPATH": _PACKAGES, "PYTHONIOENCODING": "utf-8"}
+        paths = [_PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tinkersql.equivalence.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd=os.sep,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         self._owner = os.getpid()
+        if read_message(cast(IO[bytes], self._process.stdout)) is None:
+            said = cast(IO[bytes], self._process.stderr).read().decode("utf-8", "replace").strip().splitlines()
+            self.close()
+            raise TinkersqlError(
+                f"the process that runs the comparisons did not start: {said[-1] if said else 'no reason'}"
+            )
         return self._process
 
 

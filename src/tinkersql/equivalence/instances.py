@@ -239,7 +239,7 @@ class Instances:
         mend_references(content, keys, random, lambda name: random.choice(pools[name]))
         if self._ranks and random.random() < (0.6 if shape.grouped else 0.35):
             self._relatives.overtake(content)
-        elif shape.fill and random.random() < 0.6:
+        elif shape.fill and not (shape.grouped and self._sizes) and random.random() < 0.6:
             self._relatives.add_twins(content)
         drop_violations(content, keys)
         return {

@@ -8,19 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlglot import exp
-
 from tinkersql.equivalence.canonical import canonical
 from tinkersql.equivalence.extraction import extract_sql, first_statement
 from tinkersql.equivalence.facts import collect
 from tinkersql.equivalence.instances import Instances
 from tinkersql.equivalence.integrity import Instance, obeys
 from tinkersql.equivalence.keys import Keys, find_keys
-from tinkersql.equivalence.lexing import quote_text, tokens, unquote
 from tinkersql.equivalence.reading import Query, read_query
 from tinkersql.equivalence.results import ColumnOrders, Outcome, block_lengths, normal_rows
 from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, Sandbox, jsonable, script
 from tinkersql.equivalence.schema import Schema, SchemaError, read_schema
+from tinkersql.equivalence.spelling import with_spelling_of
 from tinkersql.equivalence.variants import Variants, variants
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Table, Verdict, Witness
 
@@ -97,7 +95,7 @@ class _Pair:
         self.notes += [f"prediction {note}" for note in predicted.notes] + [f"gold {note}" for note in gold.notes]
         nocase = False
         if self.ignore_case:
-            predicted, nocase = _with_spelling_of(gold, predicted)
+            predicted, nocase = with_spelling_of(gold, predicted)
         return self._compare(gold, predicted, nocase)
 
     def _compare(self, gold: Query, predicted: Query, nocase: bool) -> Comparison:
@@ -276,37 +274,6 @@ class _Trial:
             return None
         differs = ColumnOrders(len(gold.columns)).separates_alone(self._outcome(gold, predicted, blocks))
         return _Found(instance, gold, predicted) if differs else None
-
-
-def _with_spelling_of(gold: Query, predicted: Query) -> tuple[Query, bool]:
-    """Give the prediction's strings the letter case of the gold's, where nothing but the case differs.
-
-    Strings that stand beside LOWER or UPPER keep theirs. The second value says whether anything was changed.
-    """
-    spelling: dict[str, str] = {}
-    for text in gold.strings():
-        spelling.setdefault(text.casefold(), text)
-    kept = set()
-    for node in predicted.tree.find_all(exp.Lower, exp.Upper) if predicted.tree else ():
-        beside = node.parent
-        while isinstance(beside, exp.Paren):
-            beside = beside.parent
-        if beside is not None:
-            kept |= {literal.name for literal in beside.find_all(exp.Literal)}
-    pieces, position = [], 0
-    for token in tokens(predicted.sql):
-        text = unquote(token.text) if token.kind == "string" else ""
-        other = spelling.get(text.casefold(), text)
-        if other != text and text not in kept:
-            pieces += [predicted.sql[position : token.start], quote_text(other)]
-            position = token.end
-    if not pieces:
-        return predicted, False
-    changed = {text: spelling[text.casefold()] for text in predicted.strings() if text.casefold() in spelling}
-    for literal in predicted.tree.find_all(exp.Literal) if predicted.tree else ():
-        if literal.is_string and literal.name not in kept:
-            literal.set("this", changed.get(literal.name, literal.name))
-    return replace(predicted, sql="".join([*pieces, predicted.sql[position:]])), True
 
 
 def _seed(schema: Schema, gold: str, predicted: str, assumptions: Assumptions) -> int:

@@ -7,6 +7,7 @@ parent is gone.
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -22,10 +23,13 @@ SECONDS_PER_PAIR = 5
 def main() -> None:
     """Answer requests until the input ends."""
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _limit_process()
-    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+    write_message(sink, {"ready": True})
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads what is said from here on
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError):
         while (request := read_message(source)) is not None:
             _allow_seconds()
             write_message(sink, answer(request).to_dict())
