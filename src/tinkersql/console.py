@@ -48,6 +48,11 @@ class Reporter(Protocol):
         ...
 
 
+def printable(text: str) -> str:
+    """Text of a model on one line, without the control characters that could take over a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 class _Rate(ProgressColumn):
     """Units per second, averaged by rich over the last half minute."""
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tinkersql.console import Terminal
+from tinkersql.console import Terminal, printable
 from tinkersql.errors import SettingsError
 from tinkersql.settings import PRESETS, resolve
 
@@ -111,28 +111,41 @@ def _line_breaks(text: str) -> str:
 
 def _print_summary(result: dict[str, Any], folder: Path) -> None:
     console = Console(highlight=False)
-    table = Table("model", "right", "execution match", "95 % interval", "empty", "not SQL", "cut off")
+    table = Table("model", "right", "match (95 % interval)", "empty", "no SQL", "cut off")
     for column in table.columns[1:]:
         column.justify = "right"
     for label, e in result["evaluations"].items():
-        interval = f"{e['low']:.1%} – {e['high']:.1%}"
-        right = f"{e['matches']} of {e['n']}"
-        table.add_row(label, right, f"{e['rate']:.1%}", interval, *(str(e[k]) for k in ("empty", "not_sql", "cut_off")))
+        match = f"{e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})"
+        ill_formed = (str(e[key]) for key in ("empty", "not_sql", "cut_off"))
+        table.add_row(label, f"{e['matches']} of {e['n']}", match, *ill_formed)
     console.print()
     console.print(table)
     for c in result["comparisons"]:
         console.print(
-            f"{c['b']} against {c['a']}: {c['difference']:+.1%} (95 % interval {c['low']:+.1%} to {c['high']:+.1%}); "
-            f"{c['b_only']} questions gained, {c['a_only']} lost, McNemar p = {c['p_value']:.2g}"
+            f"{c['b']} against {c['a']}: {c['difference']:+.1%} ({c['low']:+.1%} to {c['high']:+.1%}), "
+            f"{c['b_only']} gained, {c['a_only']} lost, McNemar p = {c['p_value']:.1g}"
         )
-    console.print(
-        "Novel schemas: "
-        + ", ".join(f"{label} {e['matches']} of {e['n']} right" for label, e in result["novel"].items())
-    )
     t = result["training"]
     console.print(
         f"Training: {t['examples']:,} examples, loss {t['first_loss']:.3f} → {t['final_loss']:.3f}, "
         f"{t['seconds']:.0f} s at {t['tokens_per_second']:.0f} tokens/s"
     )
     console.print(f"Whole run: {result['seconds']:.0f} s, peak memory {result['peak_memory_mib'] / 1024:.1f} GiB")
+    _print_novel(console, folder)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
+
+
+def _print_novel(console: Console, folder: Path) -> None:
+    """The novel-schema questions side by side: expected, base, tuned."""
+    base, tuned = (
+        [jsonlib.loads(line) for line in (folder / f"predictions-novel-{name}.jsonl").read_text("utf-8").splitlines()]
+        for name in ("base", "tuned")
+    )
+    console.print("\nNovel schemas", style="bold")
+    for before, after in zip(base, tuned, strict=True):
+        lines = [f"  {before['question']}", f"    expected   {before['golds'][0]}"]
+        for name, row in (("base", before), ("tuned", after)):
+            sign = "✓" if row["verdict"] == "match" else "✗"
+            lines.append(f"    {name:<6} {sign}   {printable(row['predicted'] or row['answer'])[:200]}")
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
+    console.print()
