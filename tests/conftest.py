@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hub_server import running_hub
-from tinkersql.engine import yield_cores_while_waiting
+from tinkersql.engine import tame_torch
 from tiny_model import write_tiny_model
 
 if TYPE_CHECKING:
     import tinker
 
-yield_cores_while_waiting()
+tame_torch()
 
 # Both HTTP transports of the SDK honour proxies, also for loopback.
 for _name in ("NO_PROXY", "no_proxy"):

@@ -33,9 +33,9 @@ def serve(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document when ready.")] = False,
 ) -> None:
     """Serve a local model to any Tinker client until Ctrl-C: train LoRA adapters, sample, keep checkpoints."""
-    from tinkersql.engine import yield_cores_while_waiting
+    from tinkersql.engine import tame_torch
 
-    yield_cores_while_waiting()  # before anything imports torch
+    tame_torch()  # before anything imports torch
     from tinkersql import models
     from tinkersql.console import Terminal
     from tinkersql.engine.server import EngineServer, Options

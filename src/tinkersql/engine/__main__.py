@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinkersql.engine import yield_cores_while_waiting
+from tinkersql.engine import tame_torch
 from tinkersql.errors import Interrupted, SettingsError, TinkersqlError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def main() -> int:
         key = os.environ.pop(KEY_VARIABLE, "")
         if not key:
             raise SettingsError(f"the environment variable {KEY_VARIABLE} must hold the key that clients send")
-        yield_cores_while_waiting()
+        tame_torch()
         from tinkersql.engine.server import EngineServer, Options
 
         server = EngineServer(
