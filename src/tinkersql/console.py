@@ -50,7 +50,12 @@ class Reporter(Protocol):
 
 def printable(text: str) -> str:
     """Text of a model on one line, without the control characters that could take over a terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(printable_lines(text).split())
+
+
+def printable_lines(text: str) -> str:
+    """The same for text of several lines: every other character that is not printable becomes a space."""
+    return "".join(c if c == "\n" or c.isprintable() else " " for c in text)
 
 
 class _Rate(ProgressColumn):

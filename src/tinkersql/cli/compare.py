@@ -1,10 +1,11 @@
 """``tinkersql compare``: do these two queries mean the same?"""
 
 import json
+import os
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from tinkersql.console import Terminal
+from tinkersql.console import Terminal, printable, printable_lines
 from tinkersql.equivalence import Assumptions, Comparison, Table, Verdict, compare_many
 from tinkersql.equivalence import compare as judge
 from tinkersql.errors import SettingsError
@@ -73,18 +74,18 @@ def _why(error: Exception) -> str:
 
 
 def _show(answer: Comparison) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     colour = _COLOURS.get(answer.verdict, "magenta")
-    console.print(f"[bold {colour}]{answer.verdict}[/]: {escape(answer.reason)}")
+    console.print(f"[bold {colour}]{answer.verdict}[/]: {escape(printable(answer.reason))}")
     for note in answer.notes:
-        console.print(f"[dim]note: {escape(note)}[/]")
+        console.print(f"[dim]note: {escape(printable(note))}[/]")
     console.print(f"[dim]assumptions: {answer.assumptions}[/]")
     if answer.witness is None:
         return
     witness = answer.witness
     console.print("\nOn this database they differ (paste it into sqlite3):\n")
     for text in (witness.script, f"{witness.gold_sql};  -- gold", f"{witness.predicted_sql};  -- predicted"):
-        console.out(text, highlight=False)
+        console.out(printable_lines(text), highlight=False)
     results = (("gold", witness.gold_result), ("predicted", witness.predicted_result))
     console.print("")
     console.print(Columns([_as_table(title, result) for title, result in results], padding=(0, 4)))
@@ -93,9 +94,9 @@ def _show(answer: Comparison) -> None:
 def _as_table(title: str, result: Table) -> RichTable:
     table = RichTable(title=title, title_justify="left", caption=None if result.rows else "no rows")
     for column in result.columns:
-        table.add_column(escape(column), overflow="fold")
+        table.add_column(escape(printable_lines(column)), overflow="fold")
     for row in result.rows:
-        table.add_row(*(escape("NULL" if value is None else str(value)) for value in row))
+        table.add_row(*(escape(printable_lines("NULL" if value is None else str(value))) for value in row))
     return table
 
 
@@ -106,10 +107,9 @@ def _compare_lines(path: Path, out: Path | None, workers: int, assumptions: Assu
     waiting: deque[dict[str, Any]] = deque()
     bad: list[int] = []
     with ExitStack() as stack:
-        source = _opened(stack, path, "r")
-        total = sum(1 for line in source if line.strip())
-        source.seek(0)
-        sink: IO[str] = sys.stdout if out is None else _opened(stack, out, "w")
+        source = stack.enter_context(_reading(path))
+        sink = sys.stdout if out is None else stack.enter_context(_writing(out, path))
+        total = _count_lines(source) if source.seekable() else None
         advance = stack.enter_context(terminal.track("compare", total, "pairs"))
 
         def readable() -> Iterator[tuple[str, str | list[str], str]]:
@@ -118,7 +118,7 @@ def _compare_lines(path: Path, out: Path | None, workers: int, assumptions: Assu
                     continue
                 record = _record(line)
                 if isinstance(record, str):
-                    terminal.say(escape(f"line {number}: {record}"))
+                    terminal.say(f"line {number}: {record}")
                     bad.append(number)
                     advance(1)
                     continue
@@ -141,12 +141,39 @@ def _compare_lines(path: Path, out: Path | None, workers: int, assumptions: Assu
     return 2 if bad else 0
 
 
-def _opened(stack: ExitStack, path: Path, mode: str) -> IO[str]:
+def _reading(path: Path) -> IO[str]:
     try:
-        return stack.enter_context(path.open(mode, encoding="utf-8", errors="surrogateescape"))
+        return path.open(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
-        verb = "read" if mode == "r" else "write"
-        raise SettingsError(f"cannot {verb} {path}: {_why(error)}") from None
+        raise SettingsError(f"cannot read {path}: {_why(error)}") from None
+
+
+def _count_lines(source: IO[str]) -> int:
+    count = sum(1 for line in source if line.strip())
+    source.seek(0)
+    return count
+
+
+@contextmanager
+def _writing(out: Path, pairs: Path) -> Iterator[IO[str]]:
+    """The output; what stood in its place is replaced once all is written, so an interrupted run changes nothing."""
+    try:
+        if out.exists() and not out.is_file():  # a pipe or a device
+            with out.open("w", encoding="utf-8") as sink:
+                yield sink
+            return
+        if out.exists() and out.samefile(pairs):
+            raise SettingsError(f"--pairs and --out are the same file, {out}: give --out another name")
+        target = out.resolve()
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("x", encoding="utf-8") as sink:
+                yield sink
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot write {out}: {_why(error)}") from None
 
 
 def _record(line: str) -> dict[str, Any] | str:
