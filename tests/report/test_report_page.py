@@ -203,7 +203,7 @@ def test_a_run_without_mistakes_says_so(tmp_path: Path) -> None:
 def test_small_and_built_in_are_called_so(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", **VARIANTS["one step, few questions"]))
     assert page.text["section matches"].count("small sample") == 3
-    assert "The built-in data is no benchmark." in page.text["section notes"]
+    assert "built-in data is no benchmark." in page.text["section notes"]
     assert "in 1 step: the loss was" in page.text["section training"]
 
 
