@@ -137,6 +137,25 @@ def test_runaway_predictions_are_over_budget(attack):
     assert compare(SCHEMA, GOLD, attack).verdict is Verdict.PREDICTION_OVER_BUDGET
 
 
+@pytest.mark.parametrize(
+    ("answer", "command"),
+    [
+        ("CREATE TABLE x AS SELECT * FROM products", "CREATE"),
+        ("```sql\n-- add one\ninsert into products VALUES (1, 'a', 1) RETURNING 1\n```", "INSERT"),
+        ("EXPLAIN SELECT COUNT(*) FROM products", "EXPLAIN"),
+    ],
+)
+def test_a_statement_of_another_kind_is_called_so(answer, command):
+    answered = compare(SCHEMA, GOLD, answer)
+    assert answered.verdict is Verdict.PREDICTION_ERROR
+    assert answered.reason == f"the prediction is no query (it starts with {command})"
+
+
+@pytest.mark.parametrize("sql", [f"({GOLD})", f"WITH p AS (SELECT * FROM products) {GOLD}", "VALUES (1)"])
+def test_a_query_of_another_form_is_a_query(sql):
+    assert "no query" not in compare(SCHEMA, GOLD, sql).reason
+
+
 @pytest.mark.parametrize("gold", ["DROP TABLE products", f"{ENDLESS} SELECT COUNT(*) FROM r", "", "\0", "\ud800"])
 def test_a_hostile_gold_is_the_golds_fault(gold):
     assert compare(SCHEMA, gold, GOLD).verdict is Verdict.GOLD_ERROR

@@ -16,6 +16,7 @@ _LANGUAGE = re.compile(r"[ \t]{0,8}(?:(?:sql\w{0,8}|postgres\w{0,8}|mysql|tsql|b
 _NAME = r"(?:\w+|\"[^\"]*\"|`[^`]*`|\[[^\]]*\])"
 _WITH = rf"WITH\s+(?:RECURSIVE\s+)?{_NAME}\s*(?:\([^()]*\)\s*)?AS\s*(?:NOT\s+)?(?:MATERIALIZED\s*)?\("
 _QUERY_START = rf"(?:SELECT\b|VALUES\s*\(|{_WITH})"
+_QUERY_WORDS = ("SELECT", "VALUES", "WITH")
 _OTHER_START = (
     r"(?:INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER|PRAGMA|ATTACH|DETACH|VACUUM|EXPLAIN|BEGIN|COMMIT|ROLLBACK|"
     r"SAVEPOINT|RELEASE|REINDEX|ANALYZE|TRUNCATE|GRANT|MERGE|CALL|EXEC)\b"
@@ -61,6 +62,12 @@ def first_statement(sql: str) -> str:
         if token.kind == "mark" and token.text == ";":
             return sql[: token.start].strip()
     return sql.strip()
+
+
+def other_command(sql: str) -> str:
+    """The word that starts a statement of another kind, such as ``CREATE``; an empty string for a query."""
+    first = next(meaningful(sql), None)
+    return first.word if first and first.word not in _QUERY_WORDS else ""
 
 
 def looks_like_sql(sql: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinkersql.equivalence.canonical import canonical
-from tinkersql.equivalence.extraction import extract_sql, first_statement
+from tinkersql.equivalence.extraction import extract_sql, first_statement, other_command
 from tinkersql.equivalence.facts import collect
 from tinkersql.equivalence.instances import Instances
 from tinkersql.equivalence.integrity import Instance, obeys
@@ -84,6 +84,8 @@ class _Pair:
                 return self.answer(Verdict.GOLD_ERROR, f"the gold does not run: {error}")
             if not self.sql:
                 return self.answer(Verdict.PREDICTION_ERROR, "the answer holds no SQL")
+            if command := other_command(self.sql):
+                return self.answer(Verdict.PREDICTION_ERROR, f"the prediction is no query (it starts with {command})")
             try:
                 predicted = read_query(self.sql, self.schema, sandbox, gold)
             except QueryError as error:
