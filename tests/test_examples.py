@@ -1,5 +1,6 @@
 """The example script, unmodified, against the embedded server over a real socket."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tinkersql.corpus.reading import built_in, to_row
+from tinkersql.evaluation.suites import NOVEL
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "exercise.py"
 
@@ -27,6 +29,15 @@ def test_the_exercise_runs_to_its_end(tmp_path, engine) -> None:
     assert losses[-1] < losses[0]
     assert "to answer: tinker://" in done.stdout
     assert "How many students are enrolled in each department?" in done.stdout
+
+
+def test_its_novel_questions_are_those_of_the_suite() -> None:
+    spec = importlib.util.spec_from_file_location("exercise", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    exercise = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(exercise)
+    assert [(example.schema, example.question) for example in NOVEL] == exercise.NOVEL
 
 
 def test_it_is_short_enough_to_read() -> None:
