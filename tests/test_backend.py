@@ -1,10 +1,12 @@
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tinkersql.backend import connect
@@ -30,12 +32,20 @@ def failure(monkeypatch, key: str | None, **changes) -> Exception:
 @pytest.fixture
 def service() -> Iterator[tuple[str, dict]]:
     """A socket that answers every request with whatever ``reply`` says."""
-    reply = {"status": 200, "body": json.dumps({"supported_models": [{"model_name": "org/one"}]})}
+    reply = {
+        "requests": [],
+        "location": "",
+        "status": 200,
+        "body": json.dumps({"supported_models": [{"model_name": "org/one"}]}),
+    }
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            reply["requests"].append(self.path)
             body = reply["body"].encode()
             self.send_response(reply["status"])
+            if reply["location"]:
+                self.send_header("Location", reply["location"])
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -69,7 +79,7 @@ def test_nobody_listening(monkeypatch) -> None:
     assert f"{url}: nobody is listening" in str(failure(monkeypatch, "tml-x", base_url=url))
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://", "http://[::bad"])
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://host", "http://", "http://[::bad", "http://user:pw@host"])
 def test_an_address_that_is_none(monkeypatch, url) -> None:
     assert "--base-url" in str(failure(monkeypatch, "tml-x", base_url=url))
 
@@ -79,6 +89,7 @@ def test_an_address_that_is_none(monkeypatch, url) -> None:
     [
         (401, "{}", "refuses this TINKER_API_KEY"),
         (404, "{}", "HTTP 404"),
+        (302, "{}", "HTTP 302"),
         (200, "<html>", "not that of a Tinker service"),
         (200, "[]", "not that of a Tinker service"),
         (200, '{"supported_models": [{}]}', "not that of a Tinker service"),
@@ -106,6 +117,42 @@ def test_the_only_model_is_taken(monkeypatch, service) -> None:
     monkeypatch.setenv("TINKER_API_KEY", "tml-x")
     with connect(resolve("cpu", {"base_url": service[0] + "/"}).settings, Path("unused"), Silent()) as backend:
         assert (backend.kind, backend.base_url, backend.model) == ("url", service[0], "org/one")
+
+
+def test_a_redirect_does_not_carry_the_key_away(monkeypatch, service) -> None:
+    url, reply = service
+    reply.update(status=302, location=f"{url}/elsewhere")
+    assert "HTTP 302" in str(failure(monkeypatch, "tml-secret", base_url=url, model="org/one"))
+    assert reply["requests"] == ["/api/v1/get_server_capabilities"]
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_one_line(tiny_model, tmp_path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    settings = resolve("cpu", {"model": str(folder)}).settings
+    (tmp_path / "run" / "store").mkdir(parents=True)
+    with connect(settings, tmp_path / "run" / "store", Silent()) as backend, backend.service() as service:
+        trainer = service.create_lora_training_client(backend.model, rank=2, train_unembed=False).result()
+        for file in folder.glob("*token*"):
+            file.unlink()
+        with pytest.raises(ModelError) as caught:
+            backend.tokenizer(trainer)
+    assert "\n" not in str(caught.value)
+    assert "tokenizer cannot be loaded" in str(caught.value)
+
+
+def test_a_server_that_dies_is_noticed_at_once(tiny_model, tmp_path) -> None:
+    settings = resolve("cpu", {"model": str(tiny_model)}).settings
+    (tmp_path / "run" / "store").mkdir(parents=True)
+
+    def wait_for_a_killed_server() -> None:
+        with connect(settings, tmp_path / "run" / "store", Silent()):
+            [child] = [p for p in psutil.Process().children() if "tinkersql.engine" in p.cmdline()]
+            child.kill()
+            threading.Event().wait(60)  # whatever the main thread waits for is interrupted
+
+    with pytest.raises(BackendError, match="the embedded server died: exit code -9"):
+        wait_for_a_killed_server()
 
 
 def test_an_unknown_local_model(monkeypatch, tmp_path) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 SCHEMA = "CREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)"
@@ -84,8 +87,10 @@ def test_sources_and_hashes_of_data_and_model_are_kept(finished) -> None:
 
 def test_a_person_sees_the_phases(finished) -> None:
     _, _, seen = finished
-    for text in ("examples/s", "ask base", "train", "loss", "ask tuned", "8 of 8 right"):
-        assert text in seen
+    bars = [line for line in seen.splitlines() if line.strip().startswith("train ")]
+    assert re.search(r"184/184 [\d.]+ examples/s \d\d:\d\d loss \d\.\d+", bars[-1])
+    assert re.search(r"ask base .* 8/8 [\d.]+ questions/s", seen)
+    assert "tuned: 8 of 8 right" in seen
 
 
 def test_a_run_of_the_same_name_is_not_overwritten(finished, tiny_model) -> None:
@@ -118,37 +123,55 @@ def test_the_same_command_runs_on_any_compatible_service(tmp_path, engine) -> No
     assert checkpoint["sampler_path"].startswith("tinker://")
 
 
-def start_training(tmp_path: Path, model: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Start a run that would train for long, and wait until it has done some steps."""
-    data = ["--test-size", "2", "--shots", "0", "--batch-size", "1", "--save-every", "0", "--examples", "0"]
+def start(tmp_path: Path, model: Path, *options: str) -> tuple[subprocess.Popen[str], Path]:
+    """Start a run in a session of its own; returns it and its folder."""
     child = subprocess.Popen(
-        command(tmp_path, model, *data),
+        command(tmp_path, model, "--shots", "0", *options),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    folder = tmp_path / "runs" / "ducks"
-    deadline = time.monotonic() + 120
-    while len(lines(folder / "metrics.jsonl")) < 2:
-        assert child.poll() is None, child.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    return child, tmp_path / "runs" / "ducks"
+
+
+def start_training(tmp_path: Path, model: Path) -> tuple[subprocess.Popen[str], Path]:
+    """Start a run of many small steps, and wait until it has done two."""
+    endless = ["--test-size", "2", "--batch-size", "1", "--save-every", "0", "--examples", "0"]
+    child, folder = start(tmp_path, model, *endless)
+    wait_until(lambda: len(lines(folder / "metrics.jsonl")) >= 2 or child.poll() is not None)
+    assert child.poll() is None, child.communicate()[1]
     return child, folder
 
 
-def no_server_left(folder: Path) -> bool:
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return str(folder / "store") not in processes
+def server_of(child: subprocess.Popen[str]) -> psutil.Process:
+    [server] = [p for p in psutil.Process(child.pid).children() if "tinkersql.engine" in p.cmdline()]
+    return server
 
 
-def test_ctrl_c_keeps_a_checkpoint_and_what_was_measured(tmp_path, tiny_model) -> None:
-    child, folder = start_training(tmp_path, tiny_model)
-    child.send_signal(signal.SIGINT)
+def wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def ended_with_one_line(child: subprocess.Popen[str], code: int) -> str:
+    """The last line on standard error, after an end with ``code`` and without a traceback or the SDK's own log."""
     _, said = child.communicate(timeout=60)
-    assert child.returncode == 130
+    assert child.returncode == code, said
     assert "Traceback" not in said
-    assert "error: stopped after step" in said.splitlines()[-1]
+    assert "request_id" not in said
+    last = said.splitlines()[-1]
+    assert last.startswith("error: ")
+    return last
+
+
+def test_ctrl_c_in_training_keeps_a_checkpoint_and_what_was_measured(tmp_path, tiny_model) -> None:
+    child, folder = start_training(tmp_path, tiny_model)
+    server = server_of(child)
+    child.send_signal(signal.SIGINT)
+    assert "stopped after step" in ended_with_one_line(child, 130)
     [checkpoint] = lines(folder / "checkpoints.jsonl")
     assert checkpoint["kind"] == "interrupted"
     assert checkpoint["step"] == len(lines(folder / "metrics.jsonl"))
@@ -156,25 +179,54 @@ def test_ctrl_c_keeps_a_checkpoint_and_what_was_measured(tmp_path, tiny_model) -
     result = json.loads((folder / "result.json").read_text())
     assert "base" in result["evaluations"]
     assert "tuned" not in result["evaluations"]
-    wait_until(lambda: no_server_left(folder))
+    assert "<html" in (folder / "report.html").read_text()
+    wait_until(lambda: not server.is_running())
 
 
-def test_a_second_ctrl_c_ends_at_once(tmp_path, tiny_model) -> None:
+def test_a_second_ctrl_c_does_not_wait_for_the_service(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)
-    # Two signals that arrive together would be one: wait until the first has been noticed.
-    os.kill(child.pid, signal.SIGINT)
+    server = server_of(child)
+    server.suspend()  # the step in flight will never end, so only the second Ctrl-C can end the run
+    child.send_signal(signal.SIGINT)
     assert child.stderr is not None
-    for line in child.stderr:
-        if "Stopping" in line:
-            break
-    os.kill(child.pid, signal.SIGINT)
-    child.communicate(timeout=60)
-    assert child.returncode == 130
-    wait_until(lambda: no_server_left(folder))
+    assert any("Stopping" in line for line in child.stderr)
+    child.send_signal(signal.SIGINT)
+    assert ended_with_one_line(child, 130) == "error: stopped"
+    assert not lines(folder / "checkpoints.jsonl")
+    assert "base" in json.loads((folder / "result.json").read_text())["evaluations"]
+    wait_until(lambda: not server.is_running())
 
 
-def wait_until(condition) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def test_ctrl_c_before_anything_is_measured_leaves_nothing(tmp_path, tiny_model) -> None:
+    child, folder = start(
+        tmp_path, tiny_model, "--test-size", "150", "--evaluation-workers", "1", "--max-tokens", "200"
+    )
+    wait_until(lambda: bool(list(folder.glob("server.log"))) and bool(psutil.Process(child.pid).children()))
+    child.send_signal(signal.SIGINT)
+    assert ended_with_one_line(child, 130) == "error: stopped"
+    assert not folder.exists()
+
+
+def test_a_server_that_dies_ends_the_run_at_once_with_its_name(tmp_path, tiny_model) -> None:
+    child, folder = start_training(tmp_path, tiny_model)
+    server_of(child).kill()
+    assert "the embedded server died" in ended_with_one_line(child, 1)
+    assert "base" in json.loads((folder / "result.json").read_text())["evaluations"]
+
+
+def test_rows_longer_than_the_context_cost_only_themselves(tmp_path, tiny_model) -> None:
+    long = {"question": "duck " * 2000, "context": SCHEMA, "answer": "SELECT name FROM ducks"}
+    data = tmp_path / "long.json"
+    data.write_text(json.dumps([*ROWS[:20], *[long] * 20]))
+    options = ["--data", str(data), "--test-size", "20", "--shots", "0", "--batch-size", "8", "--json"]
+    done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    asked_in_vain = [
+        p for p in lines(tmp_path / "runs/ducks/predictions-tuned.jsonl") if p["stop_reason"] == "too_long"
+    ]
+    assert 0 < len(asked_in_vain) < 20
+    assert all(p["verdict"] == "prediction_error" for p in asked_in_vain)
+    assert result["evaluations"]["tuned"]["n"] == 20
+    left_out = 20 - result["training"]["examples"]
+    assert any(note.startswith(f"{left_out} training examples are longer") for note in result["data"]["notes"])

@@ -23,6 +23,11 @@ def test_a_changed_batch_size_rescales_the_preset_s_own_rate_and_says_so(preset,
     assert f"√({batch}/{own.batch_size})" in resolved.sources["learning_rate"]
 
 
+def test_an_unknown_preset() -> None:
+    with pytest.raises(SettingsError, match="--preset gpu"):
+        resolve("gpu", {})
+
+
 def test_a_given_rate_is_not_rescaled() -> None:
     resolved = resolve("cpu", {"batch_size": 8, "learning_rate": 0.002})
     assert resolved.settings.learning_rate == 0.002
@@ -56,6 +61,7 @@ def test_a_base_url_chooses_the_backend() -> None:
         ({"template": "{question}"}, "--template"),
         ({"template": "{schema} {question} {other}"}, "--template"),
         ({"template": "{schema} {question} {"}, "--template"),
+        ({"template": "{schema[a]} {question}"}, "--template"),
     ],
 )
 def test_a_senseless_value_is_one_line_that_names_the_option(changes, option) -> None:

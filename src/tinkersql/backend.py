@@ -3,27 +3,25 @@
 This is the only module that knows whether the service is embedded, hosted or somebody's cluster.
 """
 
-import json
+import logging
 import os
-import secrets
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
-from tinkersql import models
+from tinkersql import embedded, models
 from tinkersql.console import Reporter
 from tinkersql.errors import BackendError, ModelError, SettingsError
 from tinkersql.settings import BackendKind, Settings
 
 if TYPE_CHECKING:
     import tinker
+    from transformers import PreTrainedTokenizerBase
 
 HOSTED_URL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 """Production address of the Tinker service, the default of SDK 0.38."""
@@ -45,6 +43,7 @@ class Backend:
         key: Value of the ``X-API-Key`` header.
         model: The name by which the service knows the base model.
         provenance: ``name``, ``source``, ``sha256`` and ``license`` of the model; None where the service keeps them.
+        context_length: The most tokens of a prompt and its answer; None where the service does not say.
     """
 
     kind: BackendKind
@@ -52,6 +51,7 @@ class Backend:
     key: str
     model: str
     provenance: Mapping[str, str | None]
+    context_length: int | None = None
 
     @contextmanager
     def service(self) -> "Iterator[tinker.ServiceClient]":
@@ -62,11 +62,43 @@ class Backend:
         """
         import tinker
 
+        client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
         try:
-            with tinker.ServiceClient(base_url=self.base_url, api_key=self.key) as client:
-                yield client
+            yield client
+            client.close("success").result()
         except tinker.TinkerError as error:
-            raise BackendError(f"the service at {self.base_url} failed: {' '.join(str(error).split())}") from error
+            client.close("errored")  # not awaited: the service may be gone
+            # The SDK appends its own internals to the service's words.
+            message = " ".join(str(error).split()).split(" for self.request_id")[0]
+            raise BackendError(f"the service at {self.base_url} failed: {message}") from error
+
+    def tokenizer(self, trainer: "tinker.TrainingClient") -> "PreTrainedTokenizerBase":
+        """The model's tokenizer, from the folder or the hub repository that the service names.
+
+        Raises:
+            ModelError: It is in no cache and the hub cannot be reached.
+        """
+        try:
+            return trainer.get_tokenizer()
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(
+                f"{self.model}: its tokenizer cannot be loaded ({reason}); the Hugging Face hub must be reachable "
+                "once, or set HF_ENDPOINT to a mirror"
+            ) from error
+
+
+def check(settings: Settings) -> None:
+    """Look at key and address before any work is done.
+
+    Raises:
+        BackendError: A key is needed and there is none, or it is no Tinker key.
+        SettingsError: The base URL is no address.
+    """
+    if settings.backend != "embedded":
+        _key(settings.backend)
+    if settings.base_url and not _is_address(settings.base_url):
+        raise SettingsError(f"--base-url {settings.base_url}: not an address such as http://127.0.0.1:8000")
 
 
 @contextmanager
@@ -82,28 +114,27 @@ def connect(settings: Settings, store: Path, reporter: Reporter) -> Iterator[Bac
         BackendError: No key, nobody listening, or the key is refused.
         ModelError: The model is unknown there, or cannot be had here.
     """
-    if settings.backend == "embedded":
-        model = _local_model(settings.model, reporter)
-        reporter.say(f"Starting the embedded Tinker server with {model.name}")
-        with _embedded_server(model, store) as (base_url, key):
-            provenance = {"name": model.name, "source": model.source, "sha256": model.sha256, "license": model.license}
-            yield Backend("embedded", base_url, key, model.name, provenance)
-    else:
-        base_url = (settings.base_url or HOSTED_URL).rstrip("/")
-        key = _key(settings.backend)
-        model = _served_model(base_url, key, settings.model or (HOSTED_MODEL if settings.backend == "tinker" else ""))
-        yield Backend(
-            settings.backend,
-            base_url,
-            key,
-            model,
-            {
-                "name": model,
-                "source": f"Tinker service at {urlsplit(base_url).netloc}",
-                "sha256": None,
-                "license": None,
-            },
-        )
+    check(settings)
+    with _sdk_log(store.parent / "client.log"):
+        if settings.backend == "embedded":
+            local = _local_model(settings.model, reporter)
+            reporter.say(f"Starting the embedded Tinker server with {local.name}")
+            with embedded.server(local, store) as (base_url, key):
+                model, context = _served_model(base_url, key, local.name)
+                provenance = {
+                    "name": local.name,
+                    "source": local.source,
+                    "sha256": local.sha256,
+                    "license": local.license,
+                }
+                yield Backend("embedded", base_url, key, model, provenance, context)
+        else:
+            base_url, key = (settings.base_url or HOSTED_URL).rstrip("/"), _key(settings.backend)
+            wanted = settings.model or (HOSTED_MODEL if settings.backend == "tinker" else "")
+            model, context = _served_model(base_url, key, wanted)
+            source = f"Tinker service at {urlsplit(base_url).netloc}"
+            provenance = {"name": model, "source": source, "sha256": None, "license": None}
+            yield Backend(settings.backend, base_url, key, model, provenance, context)
 
 
 def _local_model(name: str, reporter: Reporter) -> models.Model:
@@ -125,16 +156,14 @@ def _key(kind: BackendKind) -> str:
     return key
 
 
-def _served_model(base_url: str, key: str, wanted: str) -> str:
-    """Ask the service which models it serves; returns ``wanted``, or the only model where none is named."""
-    if not _is_address(base_url):
-        raise SettingsError(f"--base-url {base_url}: not an address such as http://127.0.0.1:8000")
+def _served_model(base_url: str, key: str, wanted: str) -> tuple[str, int | None]:
+    """Ask the service which models it serves; returns ``wanted``, or its only model, with the context length."""
     try:
+        # No redirects: they would carry the key to another host.
         answer = httpx.get(
             f"{base_url}/api/v1/get_server_capabilities",
             headers={"X-API-Key": key},
             timeout=httpx.Timeout(PROBE_SECONDS, connect=5.0),
-            follow_redirects=True,
         )
     except httpx.ConnectError:
         raise BackendError(
@@ -153,87 +182,42 @@ def _served_model(base_url: str, key: str, wanted: str) -> str:
             f"{base_url}: HTTP {answer.status_code} where a Tinker service lists its models; wrong address?"
         )
     try:
-        names = [str(entry["model_name"]) for entry in answer.json()["supported_models"]]
-    except (ValueError, KeyError, TypeError):
+        served = {
+            str(entry["model_name"]): entry.get("max_context_length") for entry in answer.json()["supported_models"]
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BackendError(f"{base_url}: the answer is not that of a Tinker service; wrong address?") from None
-    if wanted:
-        if names and wanted not in names:
-            raise ModelError(f"{wanted}: not served at {base_url}; it serves {', '.join(sorted(names)[:12])}")
-        return wanted
-    if len(names) != 1:
-        raise SettingsError(
-            f"--model is needed: {base_url} serves {', '.join(sorted(names)[:12]) or 'no model by name'}"
-        )
-    return names[0]
+    names = ", ".join(sorted(served)[:12]) or "no model by name"
+    if wanted and served and wanted not in served:
+        raise ModelError(f"{wanted}: not served at {base_url}; it serves {names}")
+    if not wanted and len(served) != 1:
+        raise SettingsError(f"--model is needed: {base_url} serves {names}")
+    model = wanted or next(iter(served))
+    context = served.get(model)
+    return model, context if isinstance(context, int) and context > 0 else None
+
+
+@contextmanager
+def _sdk_log(path: Path) -> Iterator[None]:
+    """Keep the SDK's log in a file: on a terminal its warnings would bury the one line that matters."""
+    logger = logging.getLogger("tinker")
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated
+        handler.close()
 
 
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # No user:password@, which would stand in every report.
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        )
     except ValueError:
         return False
-
-
-@contextmanager
-def _embedded_server(model: models.Model, store: Path) -> Iterator[tuple[str, str]]:
-    """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key."""
-    key = f"tml-{secrets.token_urlsafe(24)}"
-    command = [
-        sys.executable,
-        "-m",
-        "tinkersql.engine",
-        "--model-folder",
-        str(model.folder),
-        "--model-name",
-        model.name,
-    ]
-    command += ["--store", str(store), "--exit-with-parent"]
-    _keep_loopback_off_proxies()
-    log = store.parent / "server.log"
-    with log.open("w", encoding="utf-8") as errors:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,  # closed when this process ends, however it ends: the child's sign to stop
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**os.environ, "TINKERSQL_SERVER_KEY": key},
-            start_new_session=True,  # a Ctrl-C in the terminal is for us: the server must live to save the checkpoint
-        )
-    try:
-        yield _address(child, log), key
-    finally:
-        _stop(child)
-
-
-def _address(child: "subprocess.Popen[str]", log: Path) -> str:
-    """The address in the server's ready line; its last words in the log where it did not start."""
-    assert child.stdout is not None
-    try:
-        ready: Any = json.loads(child.stdout.readline())
-        return str(ready["base_url"])
-    except (ValueError, KeyError, TypeError):
-        child.wait(timeout=30)
-        said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = said[-1].removeprefix("error: ") if said else f"exit code {child.returncode}"
-        raise BackendError(f"the embedded server did not start: {reason}") from None
-
-
-def _stop(child: "subprocess.Popen[str]") -> None:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.close()
-    try:
-        child.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
-    child.stdout.close()
-
-
-def _keep_loopback_off_proxies() -> None:
-    """Both HTTP transports of the SDK honour HTTP_PROXY, and hang when it is set and loopback is not excluded."""
-    for name in ("NO_PROXY", "no_proxy"):
-        hosts = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))

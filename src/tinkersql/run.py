@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinkersql import backend as backends
 from tinkersql import corpus, report
@@ -16,12 +16,16 @@ from tinkersql._version import __version__
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
+from tinkersql.errors import DataError
 from tinkersql.evaluation import Prediction, ask, compare_paired, judge, summarise
 from tinkersql.evaluation.suites import NOVEL
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder, command_line, now
 from tinkersql.settings import Resolved, Settings
-from tinkersql.tuning import Training, train
+from tinkersql.tuning import Training, checkpoint, train
+
+if TYPE_CHECKING:
+    import tinker
 
 
 def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -41,7 +45,8 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
         Interrupted: Ctrl-C during training, after a checkpoint has been saved.
     """
     settings = resolved.settings
-    facts = _Facts()
+    backends.check(settings)
+    facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         data = corpus.load(settings.data, reporter)
         split = corpus.split(data, settings.test_size, settings.seed)
@@ -58,56 +63,53 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 trainer = service.create_lora_training_client(
                     backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
                 ).result()
-                tokenizer = trainer.get_tokenizer()
+                tokenizer = backend.tokenizer(trainer)
                 base = trainer.save_weights_and_get_sampling_client().result()
 
             reporter.heading("Before training")
             plain = Prompts(settings.template)
-            exam = _Exam(settings, folder, facts, tokenizer, reporter)
+            exam = _Exam(settings, folder, facts, backend, tokenizer, reporter)
             exam.take("base", base, plain, split.test)
-            if settings.shots:
-                few_shot = Prompts(settings.template, shots=split.train[: settings.shots])
-                exam.take(f"base-{settings.shots}-shot", base, few_shot, split.test)
+            if shots := split.train[: settings.shots]:
+                exam.take(f"base-{len(shots)}-shot", base, Prompts(settings.template, shots), split.test)
             exam.take("novel-base", base, plain, NOVEL)
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
-                datums = [encode_datum(tokenizer, plain, example) for example in training_examples]
+                datums = _datums(tokenizer, plain, training_examples, backend, facts, reporter)
                 facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
                 phase["tokens"] = facts.training.tokens
 
             with facts.phase("save"):
                 state_path = trainer.save_state("final", overwrite=True).result().path
                 sampler_path = trainer.save_weights_for_sampler("final").result().path
-                folder.add_checkpoint(
-                    {
-                        "step": facts.training.steps,
-                        "examples": facts.training.examples,
-                        "kind": "final",
-                        "state_path": state_path,
-                        "sampler_path": sampler_path,
-                    }
-                )
+                done = facts.training
+                folder.add_checkpoint(checkpoint(done.steps, done.examples, "final", state_path, sampler_path))
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
             exam.take("tuned", tuned, plain, split.test)
             exam.take("novel-tuned", tuned, plain, NOVEL)
+    except BaseException:
+        if facts.evaluations:
+            reporter.say(f"What was measured until then, and the checkpoints: {folder.path}")
+        else:
+            folder.discard()  # a run that measured nothing leaves nothing behind
+        raise
     finally:
-        # Also after a failure: what was measured stays, and a run that measured nothing leaves nothing behind.
-        result = facts.to_dict(folder.path.name, resolved.preset)
+        result = facts.to_dict()
         if facts.evaluations:
             folder.write_result(result)
             report.build(folder.path)
-        else:
-            folder.discard()
     return folder, result
 
 
 @dataclass(slots=True)
 class _Facts:
-    """What has been found out so far; becomes ``result.json``, also after an interruption."""
+    """What has been found out so far; becomes ``result.json``, which is written anew after each part of the work."""
 
+    name: str
+    preset: str
     created: str = field(default_factory=now)
     started: float = field(default_factory=time.monotonic)
     data: dict[str, Any] = field(default_factory=dict)
@@ -122,23 +124,25 @@ class _Facts:
         """Time a phase; the body may set ``tokens``, from which the rate follows."""
         entry: dict[str, Any] = {"name": name, "seconds": 0.0, "tokens": 0, "tokens_per_second": None}
         started = time.monotonic()
-        yield entry
-        entry["seconds"] = time.monotonic() - started
-        entry["tokens_per_second"] = entry["tokens"] / entry["seconds"] if entry["tokens"] else None
         self.phases.append(entry)
+        try:
+            yield entry
+        finally:
+            entry["seconds"] = time.monotonic() - started
+            entry["tokens_per_second"] = entry["tokens"] / entry["seconds"] if entry["tokens"] else None
 
-    def to_dict(self, name: str, preset: str) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         backend = self.backend
         pairs = [(before, "tuned") for before in self.predictions if before.startswith("base")]
         return {
-            "name": name,
+            "name": self.name,
             "created": self.created,
             "finished": now(),
             "seconds": time.monotonic() - self.started,
             "tinkersql": __version__,
             "sdk": version("tinker"),
             "command": command_line(),
-            "preset": preset,
+            "preset": self.preset,
             "backend": {"kind": backend.kind, "model": backend.model} if backend else None,
             "model": backend.provenance if backend else None,
             "data": self.data,
@@ -166,6 +170,7 @@ class _Exam:
     settings: Settings
     folder: RunFolder
     facts: _Facts
+    backend: Backend
     tokenizer: Any
     reporter: Reporter
 
@@ -173,7 +178,8 @@ class _Exam:
         """Put the questions to the model and keep predictions and figures under ``name``."""
         label = name.replace("-", " ")
         with self.facts.phase(f"ask {label}") as phase:
-            answers = ask(sampler, self.tokenizer, prompts, examples, self.settings, self.reporter, f"ask {label}")
+            context = self.backend.context_length
+            answers = ask(sampler, self.tokenizer, prompts, examples, self.settings, context, self.reporter, label)
             phase["tokens"] = sum(answer.prompt_tokens + answer.tokens for answer in answers)
         with self.facts.phase(f"judge {label}"):
             predictions = judge(examples, answers, self.settings.judge_workers, self.reporter, f"judge {label}")
@@ -181,8 +187,31 @@ class _Exam:
         self.facts.predictions[name] = predictions
         speed = {key: phase[key] for key in ("seconds", "tokens", "tokens_per_second")}
         self.facts.evaluations[name] = summarise(predictions) | speed
+        self.folder.write_result(self.facts.to_dict())
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
+
+
+def _datums(
+    tokenizer: Any,
+    prompts: Prompts,
+    examples: Sequence[Example],
+    backend: Backend,
+    facts: _Facts,
+    reporter: Reporter,
+) -> "list[tinker.Datum]":
+    """The training examples as Datums, without those that are longer than the model's context."""
+    datums = [encode_datum(tokenizer, prompts, example) for example in examples]
+    fitting = [d for d in datums if d.model_input.length <= (backend.context_length or d.model_input.length)]
+    if left_out := len(datums) - len(fitting):
+        note = f"{left_out} training examples are longer than the model's {backend.context_length} tokens and left out."
+        facts.data["notes"].append(note)
+        reporter.say(f"  {note}")
+    if not fitting:
+        raise DataError(
+            f"no training example fits the model's {backend.context_length} tokens; use a model that reads more"
+        )
+    return fitting
 
 
 def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict[str, Any]:
@@ -220,7 +249,7 @@ def _introduce(resolved: Resolved, data: dict[str, Any], reporter: Reporter) -> 
 
 
 def _peak_memory_mib() -> float:
-    """Peak resident memory of this process plus that of its largest child that has ended, in MiB (an upper bound)."""
+    """Peak memory in MiB: of this process, plus of its largest child that has ended (the embedded server, if any)."""
     unit = 1 if sys.platform == "darwin" else 1024
     peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(peaks) * unit / 2**20

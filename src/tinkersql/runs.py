@@ -30,23 +30,23 @@ class RunFolder:
 
         Raises:
             SettingsError: The name is no plain folder name.
-            RunError: The folder holds something already, or cannot be written.
+            RunError: It exists already, or cannot be written.
         """
         if not _NAME.fullmatch(name):
             raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
         path = (parent / name).absolute()
         try:
-            occupied = path.is_dir() and any(path.iterdir())
-            (path / "store").mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True)
+            (path / "store").mkdir()
+        except FileExistsError:
+            raise RunError(f"{path}: exists already; choose another --name, or remove it") from None
         except OSError as error:
             reason = f"the run folder cannot be made ({error.strerror})"
             raise RunError(f"{path}: {reason}; choose another --runs folder") from None
-        if occupied:
-            raise RunError(f"{path}: there is a run of this name; choose another --name, or remove that folder")
         return cls(path)
 
     def discard(self) -> None:
-        """Remove the folder of a run that came to nothing; `create` made sure that it held nothing else."""
+        """Remove the folder of a run that came to nothing; `create` made sure that it is ours alone."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     @property

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 from tinkersql.errors import SettingsError
 
-Preset = Literal["cpu", "exercise"]
 BackendKind = Literal["embedded", "tinker", "url"]
 
 TEMPLATE = "Table schema:\n{schema}\nQuestion: {question}\nSQL: "
@@ -27,7 +26,7 @@ class Settings:
         backend: Whom the SDK talks to.
         base_url: The service's address, for ``backend="url"``.
         test_size: Questions set aside to measure on.
-        seed: Of the split, the order of batches, the adapter's start and the generator.
+        seed: Of the split, the order of training and the adapter's start.
         examples: Training budget in examples; 0 means one epoch.
         batch_size: Examples per optimizer step.
         learning_rate: Adam's rate at the first step.
@@ -65,7 +64,7 @@ class Settings:
     save_every: int = 25
 
 
-PRESETS: dict[Preset, Settings] = {
+PRESETS: dict[str, Settings] = {
     "cpu": Settings(),
     # The exercise's values: https://huggingface.co/datasets/b-mc2/sql-create-context, Llama-3.2-1B, one epoch.
     "exercise": Settings(
@@ -84,7 +83,7 @@ class Resolved:
     """Settings together with the preset and each value's source (``preset cpu``, ``--rank``, ``rescaled …``)."""
 
     settings: Settings
-    preset: Preset
+    preset: str
     sources: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -94,7 +93,7 @@ class Resolved:
         }
 
 
-def resolve(preset: Preset, changes: Mapping[str, Any]) -> Resolved:
+def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
     """Lay the user's changes over a preset.
 
     A changed batch size without a learning rate rescales the preset's own rate by √(new/old), the square-root rule
@@ -143,7 +142,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError("--stop: an empty text would end every answer at once")
     try:
         filled = settings.template.format(schema="<schema>", question="<question>")
-    except (KeyError, IndexError, ValueError, AttributeError):
+    except (KeyError, IndexError, ValueError, AttributeError, TypeError):
         filled = ""
     if "<schema>" not in filled or "<question>" not in filled:
         raise SettingsError("--template: it must hold {schema} and {question}, and no other braces")

@@ -48,7 +48,7 @@ def test_a_line_separator_inside_a_text_does_not_end_a_line(tmp_path) -> None:
         ("d.jsonl", "\n\n", "no rows"),
         ("d.json", "", "not valid JSON"),
         ("d.json", "[{]", "line 1, column 3"),
-        ("d.json", "[" * 100_000, "nested too deeply"),
+        ("d.json", "[" * 100_000, "cannot be read"),
         ("d.json", json.dumps([ROW, {"question": "q", "context": "c"}]), "row 2 has no 'answer'"),
         ("d.json", json.dumps([{"nl": "q", "sql": "s"}]), "its keys: nl, sql"),
         ("d.json", json.dumps([ROW, "text"]), "row 2 is a text"),
@@ -56,6 +56,9 @@ def test_a_line_separator_inside_a_text_does_not_end_a_line(tmp_path) -> None:
         ("d.json", json.dumps([{**ROW, "question": "  "}]), "row 1: 'question'"),
         ("d.jsonl", json.dumps(ROW) + "\nnot json\n", "line 2 is not valid JSON"),
         ("d.json", b"\xff\xfe\x00", "not UTF-8"),
+        ("d.json", "[" + "9" * 5000 + "]", "cannot be read"),
+        ("d.jsonl", "9" * 5000 + "\n", "line 1 is not valid JSON"),
+        ("d.json", json.dumps([ROW, {**ROW, "question": "\ud800?"}]), "row 2: 'question' holds half a character"),
     ],
 )
 def test_bad_data_is_one_line_that_names_file_and_place(tmp_path, name, content, said) -> None:
@@ -73,6 +76,12 @@ def test_a_missing_file_and_a_folder(tmp_path) -> None:
         load(str(tmp_path / "nowhere.json"), Silent())
     with pytest.raises(DataError, match="cannot be read"):
         load(str(tmp_path), Silent())
+
+
+def test_a_file_may_be_called_like_the_built_in_data(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "built-in-copy.json", json.dumps([ROW]))
+    assert not load("built-in-copy.json", Silent()).is_built_in
 
 
 def test_the_built_in_data_is_always_the_same() -> None:

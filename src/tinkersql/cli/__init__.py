@@ -42,10 +42,10 @@ def main() -> NoReturn:
     try:
         app()
     except TinkersqlError as error:
-        _fail(str(error), error.exit_code, at_once=isinstance(error, Interrupted))
+        _fail(str(error), error.exit_code)
     except SystemExit as ended:
         if ended.code == Interrupted.exit_code:
-            _fail("stopped", Interrupted.exit_code, at_once=True)
+            _fail("stopped", Interrupted.exit_code)
         raise
     raise AssertionError("typer ends by SystemExit")
 
@@ -56,9 +56,7 @@ def _interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _fail(message: str, code: int, *, at_once: bool = False) -> NoReturn:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr, flush=True)
-    if at_once:
-        sys.stdout.flush()
-        os._exit(code)  # the SDK's threads may retry for minutes; a person who pressed Ctrl-C does not wait
-    sys.exit(code)
+    sys.stdout.flush()
+    os._exit(code)  # threads of the SDK may go on retrying for minutes, and would keep the process

@@ -28,6 +28,7 @@ def generate(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Write the built-in examples as a JSON array of question, context and answer, for any script of the exercise."""
+    from tinkersql.cache import sha256_of
     from tinkersql.corpus.reading import built_in, to_row
 
     corpus = built_in()
@@ -35,7 +36,7 @@ def generate(
         out.write_text(jsonlib.dumps([to_row(e) for e in corpus.examples], indent=0) + "\n", encoding="utf-8")
     except OSError as error:
         raise RunError(f"{out}: cannot be written ({error.strerror})") from None
-    summary = {"path": str(out), "examples": len(corpus.examples), "sha256": corpus.sha256}
+    summary = {"path": str(out), "examples": len(corpus.examples), "sha256": sha256_of(out)}
     print(jsonlib.dumps(summary) if json else f"{len(corpus.examples):,} examples in {out}")
 
 

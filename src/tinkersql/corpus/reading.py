@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,14 @@ class Corpus:
     Attributes:
         examples: In the order of the source.
         source: A file path, ``hub: …`` or ``built-in``, for people.
-        sha256: Of the file's bytes, or of the generated examples written as JSON.
+        sha256: Of the file's bytes, or of the generated examples with all their golds, written as JSON.
+        is_built_in: Whether the examples were generated, and so carry a domain and a pattern.
     """
 
     examples: tuple[Example, ...]
     source: str
     sha256: str
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether the examples were generated (and so carry a domain and a pattern)."""
-        return self.source.startswith(BUILT_IN)
+    is_built_in: bool = False
 
 
 def load(data: str, reporter: Reporter) -> Corpus:
@@ -52,15 +49,15 @@ def load(data: str, reporter: Reporter) -> Corpus:
         with reporter.downloads() as progress:
             path = hub.fetch(progress)
         return Corpus(read_file(path), f"hub: {hub.DATASET}", sha256_of(path))
-    path = Path(data).expanduser()
+    path = Path(data)
     return Corpus(read_file(path), str(path), sha256_of(path))
 
 
 def built_in() -> Corpus:
     """The generated examples: always the same, wherever they are made."""
     examples = tuple(generate())
-    text = json.dumps([to_row(example) for example in examples])
-    return Corpus(examples, f"{BUILT_IN} (generated)", hashlib.sha256(text.encode()).hexdigest())
+    text = json.dumps([astuple(example) for example in examples])
+    return Corpus(examples, f"{BUILT_IN} (generated)", hashlib.sha256(text.encode()).hexdigest(), is_built_in=True)
 
 
 def to_row(example: Example) -> dict[str, str]:
@@ -96,8 +93,8 @@ def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
             f"{path}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
             "one JSON object per line goes into a file named .jsonl"
         ) from None
-    except RecursionError:
-        raise DataError(f"{path}: JSON nested too deeply; a flat array of rows is expected") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: JSON that cannot be read ({error}); a flat array of rows is expected") from None
     if not isinstance(rows, list):
         raise DataError(f"{path}: a JSON array of rows is expected, but the file holds {_kind(rows)}")
     for number, row in enumerate(rows, 1):
@@ -109,7 +106,7 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
         if line.strip():
             try:
                 yield f"line {number}", json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}: line {number} is not valid JSON ({error})") from None
 
 
@@ -121,6 +118,8 @@ def _example(path: Path, where: str, row: Any) -> Example:
             raise DataError(f"{path}: {where} has no '{key}' (its keys: {', '.join(map(str, row)) or 'none'})")
         if not isinstance(row[key], str) or not row[key].strip():
             raise DataError(f"{path}: {where}: '{key}' must be a non-empty text")
+        if not row[key].isascii() and any("\ud800" <= c <= "\udfff" for c in row[key]):
+            raise DataError(f"{path}: {where}: '{key}' holds half a character (an unpaired surrogate, \\ud800–\\udfff)")
     return Example(row["question"], row["context"], (row["answer"],))
 
 

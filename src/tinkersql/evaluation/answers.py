@@ -12,6 +12,7 @@ from tinkersql.settings import Settings
 
 if TYPE_CHECKING:
     import tinker
+    from tinker import types
     from transformers import PreTrainedTokenizerBase
 
 
@@ -23,7 +24,8 @@ class Answer:
         text: The raw text, stop included where the service returns it.
         tokens: How many tokens it wrote.
         prompt_tokens: How many it read.
-        stop_reason: ``stop``, or ``length`` when it was cut off at the limit.
+        stop_reason: ``stop``, ``length`` when it was cut off at the limit, or ``too_long`` when the prompt alone fills
+            the model's context, so that it could not be asked.
     """
 
     text: str
@@ -38,12 +40,14 @@ def ask(
     prompts: Prompts,
     examples: Sequence[Example],
     settings: Settings,
+    context_length: int | None,
     reporter: Reporter,
     label: str,
 ) -> list[Answer]:
     """Put every question to the model, greedily; answers come back in the order of the questions.
 
-    Of ``settings``, ``max_tokens``, ``stops`` and ``evaluation_workers`` (questions in flight) are read.
+    Of ``settings``, ``max_tokens``, ``stops`` and ``evaluation_workers`` (questions in flight) are read. A prompt of
+    ``context_length`` or more tokens is not asked: its answer is empty.
     """
     from tinker import types
 
@@ -52,7 +56,7 @@ def ask(
     encoded = [encode_prompt(tokenizer, prompts.prompt(example)) for example in examples]
     in_flight = BoundedSemaphore(settings.evaluation_workers)
     futures = []
-    with reporter.track(label, len(examples), "questions") as advance:
+    with reporter.track(f"ask {label}", len(examples), "questions") as advance:
 
         def answered(_: object) -> None:
             in_flight.release()
@@ -60,12 +64,22 @@ def ask(
 
         for tokens in encoded:
             in_flight.acquire()
+            if context_length is not None and len(tokens) >= context_length:
+                futures.append(None)
+                answered(None)
+                continue
             future = sampler.sample(types.ModelInput.from_ints(tokens), 1, params).future()
             future.add_done_callback(answered)
             futures.append(future)
-        sequences = [future.result().sequences[0] for future in futures]
-    answers = []
-    for tokens, sequence in zip(encoded, sequences, strict=True):
-        text: Any = tokenizer.decode(sequence.tokens, skip_special_tokens=False)
-        answers.append(Answer(text, len(sequence.tokens), len(tokens), sequence.stop_reason))
-    return answers
+        responses = [future.result() if future else None for future in futures]
+    return [_answer(tokenizer, tokens, response) for tokens, response in zip(encoded, responses, strict=True)]
+
+
+def _answer(
+    tokenizer: "PreTrainedTokenizerBase", prompt: Sequence[int], response: "types.SampleResponse | None"
+) -> Answer:
+    if response is None:
+        return Answer("", 0, 0, "too_long")
+    sequence = response.sequences[0]
+    text: Any = tokenizer.decode(sequence.tokens, skip_special_tokens=False)
+    return Answer(text, len(sequence.tokens), len(prompt), sequence.stop_reason)

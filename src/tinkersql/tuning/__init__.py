@@ -1,5 +1,5 @@
 """Fine-tuning through a Tinker training client."""
 
-from tinkersql.tuning.loop import Training, train
+from tinkersql.tuning.loop import Training, checkpoint, train
 
-__all__ = ["Training", "train"]
+__all__ = ["Training", "checkpoint", "train"]

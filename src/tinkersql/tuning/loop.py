@@ -1,8 +1,11 @@
 """The training loop over a Tinker training client."""
 
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,38 +87,31 @@ def train(
     metrics: list[dict[str, Any]] = []
     in_flight: deque[_Step] = deque()
 
-    def finish_oldest(advance: Callable[..., None]) -> None:
-        step = in_flight[0]
-        metrics.append(_finish(step, metrics, started))
-        in_flight.popleft()  # only now: a Ctrl-C while waiting must not lose the step
-        on_step(metrics[-1])
-        advance(len(step.batch), f"loss {metrics[-1]['loss']:.3f}")
+    with _ctrl_c_noted(reporter) as stopping, reporter.track("train", len(data), "examples") as advance:
 
-    def save(kind: str, name: str) -> str:
-        path = client.save_state(name, overwrite=True).result().path
-        on_checkpoint(_checkpoint(metrics, kind, path))
-        return path
+        def finish(left: int) -> None:
+            """Await the oldest steps until only ``left`` are in flight."""
+            while len(in_flight) > left:
+                step = in_flight.popleft()
+                metrics.append(_finish(step, metrics, started))
+                on_step(metrics[-1])
+                advance(len(step.batch), f"loss {metrics[-1]['loss']:.3f}")
 
-    try:
-        with reporter.track("train", len(data), "examples") as advance:
-            for step in _submitted(client, data, settings, steps):
-                in_flight.append(step)
-                if len(in_flight) > STEPS_AHEAD:
-                    finish_oldest(advance)
-                if settings.save_every and step.number % settings.save_every == 0 and step.number < steps:
-                    while in_flight:
-                        finish_oldest(advance)
-                    save("periodic", LATEST)
-            while in_flight:
-                finish_oldest(advance)
-    except KeyboardInterrupt:
-        reporter.say("Stopping: saving a checkpoint (Ctrl-C again ends at once, without it)")
-        while in_flight:
-            finish_oldest(lambda *_: None)
-        if not metrics:
-            raise Interrupted("stopped before the first training step; nothing was trained") from None
-        path = save("interrupted", LATEST)
-        raise Interrupted(f"stopped after step {len(metrics)} of {steps}; the checkpoint {path} stays") from None
+        def save(kind: str) -> str:
+            finish(left=0)
+            path = client.save_state(LATEST, overwrite=True).result().path
+            on_checkpoint(checkpoint(metrics[-1]["step"], metrics[-1]["examples"], kind, path))
+            return path
+
+        for number in range(1, steps + 1):
+            in_flight.append(_submit(client, data, settings, number, steps))
+            finish(left=STEPS_AHEAD)
+            if stopping.is_set():
+                path = save("interrupted")
+                raise Interrupted(f"stopped after step {number} of {steps}; the checkpoint {path} stays")
+            if settings.save_every and number % settings.save_every == 0 and number < steps:
+                save("periodic")
+        finish(left=0)
     return _summary(metrics, time.monotonic() - started)
 
 
@@ -126,17 +122,48 @@ def learning_rate_at(settings: Settings, step: int, steps: int) -> float:
     return settings.learning_rate * (1 - (step - 1) / steps)
 
 
-def _submitted(
-    client: "tinker.TrainingClient", data: "Sequence[tinker.Datum]", settings: Settings, steps: int
-) -> Iterator[_Step]:
+def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
+    """One line of ``checkpoints.jsonl``; ``kind`` is ``periodic``, ``interrupted`` or ``final``."""
+    return {
+        "step": step,
+        "examples": examples,
+        "kind": kind,
+        "state_path": state_path,
+        "sampler_path": sampler_path,
+    }
+
+
+@contextmanager
+def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, so that it never falls between a step and its record; the next one acts."""
+    stopping = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopping  # signals reach the main thread only
+        return
+    usual = signal.getsignal(signal.SIGINT)
+
+    def note(*_: object) -> None:
+        signal.signal(signal.SIGINT, usual)
+        stopping.set()
+        reporter.say("Stopping: ending this step and saving a checkpoint (Ctrl-C again ends at once, without it)")
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield stopping
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def _submit(
+    client: "tinker.TrainingClient", data: "Sequence[tinker.Datum]", settings: Settings, number: int, steps: int
+) -> _Step:
     from tinker import types
 
-    for number in range(1, steps + 1):
-        batch = data[(number - 1) * settings.batch_size : number * settings.batch_size]
-        rate = learning_rate_at(settings, number, steps)
-        forward_backward = client.forward_backward(list(batch), "cross_entropy")
-        optim = client.optim_step(types.AdamParams(learning_rate=rate))
-        yield _Step(number, rate, batch, forward_backward, optim)
+    batch = data[(number - 1) * settings.batch_size : number * settings.batch_size]
+    rate = learning_rate_at(settings, number, steps)
+    forward_backward = client.forward_backward(list(batch), "cross_entropy")
+    optim = client.optim_step(types.AdamParams(learning_rate=rate))
+    return _Step(number, rate, batch, forward_backward, optim)
 
 
 def _finish(step: _Step, done: Sequence[Mapping[str, Any]], started: float) -> dict[str, Any]:
@@ -154,17 +181,6 @@ def _finish(step: _Step, done: Sequence[Mapping[str, Any]], started: float) -> d
         "completion_tokens": weighted,
         "seconds": elapsed - (done[-1]["elapsed"] if done else 0.0),
         "elapsed": elapsed,
-    }
-
-
-def _checkpoint(metrics: Sequence[Mapping[str, Any]], kind: str, state_path: str) -> dict[str, Any]:
-    last = metrics[-1]
-    return {
-        "step": last["step"],
-        "examples": last["examples"],
-        "kind": kind,
-        "state_path": state_path,
-        "sampler_path": None,
     }
 
 

@@ -1,0 +1,104 @@
+"""The embedded Tinker server as a child process: started, watched and stopped."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tinkersql.errors import BackendError
+from tinkersql.models import Model
+
+
+@contextmanager
+def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
+    """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key."""
+    key = f"tml-{secrets.token_urlsafe(24)}"
+    command = [
+        *(sys.executable, "-m", "tinkersql.engine", "--exit-with-parent"),
+        *("--model-folder", str(model.folder), "--model-name", model.name, "--store", str(store)),
+    ]
+    _keep_loopback_off_proxies()
+    log = store.parent / "server.log"
+    with log.open("w", encoding="utf-8") as errors:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # closed when this process ends, however it ends: the child's sign to stop
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "TINKERSQL_SERVER_KEY": key},
+            start_new_session=True,  # a Ctrl-C in the terminal is for us: the server must live to save the checkpoint
+        )
+    try:
+        address = _address(child, log)
+        with _death_noticed(child, log):
+            yield address, key
+    except BaseException:
+        child.kill()  # whatever it still does is for nobody; after Ctrl-C nobody waits for it
+        raise
+    finally:
+        _stop(child)
+
+
+def _address(child: "subprocess.Popen[str]", log: Path) -> str:
+    """The address in the server's ready line."""
+    assert child.stdout is not None
+    try:
+        ready: Any = json.loads(child.stdout.readline())
+        return str(ready["base_url"])
+    except (ValueError, KeyError, TypeError):
+        child.wait(timeout=30)
+        raise BackendError(f"the embedded server did not start: {_last_words(child, log)}") from None
+
+
+@contextmanager
+def _death_noticed(child: "subprocess.Popen[str]", log: Path) -> Iterator[None]:
+    """Raise in the main thread, whatever it waits for, when the child dies: the SDK would retry for minutes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+
+    def a_child_ended(*_: object) -> None:
+        if child.poll() is not None:
+            reason = _last_words(child, log)
+            raise BackendError(
+                f"the embedded server died: {reason}; is there enough memory? Try a smaller --batch-size"
+            )
+
+    usual = signal.signal(signal.SIGCHLD, a_child_ended)
+    try:
+        a_child_ended()  # perhaps before anybody listened
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, usual)
+
+
+def _last_words(child: "subprocess.Popen[str]", log: Path) -> str:
+    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return said[-1].removeprefix("error: ") if said else f"exit code {child.returncode}"
+
+
+def _stop(child: "subprocess.Popen[str]") -> None:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.close()
+    try:
+        child.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    child.stdout.close()
+
+
+def _keep_loopback_off_proxies() -> None:
+    """Both HTTP transports of the SDK honour HTTP_PROXY, and hang when it is set and loopback is not excluded."""
+    for name in ("NO_PROXY", "no_proxy"):
+        hosts = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
