@@ -1,0 +1,53 @@
+"""Every figure in the README and in the docs stands in a committed results file."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LABELS = {"base": "base model", "base-3-shot": "base model, 3 examples in its prompt", "tuned": "tuned model"}
+
+
+def result(name: str) -> dict:
+    return json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
+
+
+def table(name: str) -> list[str]:
+    """The rows of a run's table, as the documents show them."""
+    return [
+        f"| {LABELS[model]} | {e['matches']} of {e['n']} | {e['rate']:.1%} | {e['low']:.1%} to {e['high']:.1%} |"
+        for model, e in result(name)["evaluations"].items()
+    ]
+
+
+@pytest.mark.parametrize(("document", "name"), [("README.md", "real-rows"), ("docs/experiments.md", "demo")])
+def test_tables_are_read_from_results(document, name) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    for row in table(name):
+        assert row in text
+    assert f"`{result(name)['command']}`" in text
+    assert f"results/{name}.json" in text
+
+
+@pytest.mark.parametrize(("document", "name"), [("README.md", "real-rows"), ("docs/experiments.md", "demo")])
+def test_figures_in_sentences_are_read_from_results(document, name) -> None:
+    text = " ".join((ROOT / document).read_text("utf-8").split())
+    r = result(name)
+    assert f"{r['training']['examples']:,} examples" in text
+    assert (
+        f"novel schemas: {r['novel']['base']['matches']} of 5 before, {r['novel']['tuned']['matches']} of 5 after"
+        in text
+    )
+    assert f"{round(r['seconds'] / 60)} minutes" in text
+    assert f"{r['peak_memory_mib'] / 1024:.1f} GiB" in text
+    [versus_shots] = [c for c in r["comparisons"] if c["a"] == "base-3-shot"]
+    gained, lost = versus_shots["b_only"], versus_shots["a_only"]
+    assert f"{gained} questions gained and {lost} lost" in text
+
+
+def test_results_hold_no_rows_of_a_data_set() -> None:
+    for path in (ROOT / "results").glob("*.json"):
+        text = path.read_text("utf-8")
+        assert "CREATE TABLE" not in text
+        assert "SELECT" not in text
