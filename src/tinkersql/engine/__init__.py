@@ -7,10 +7,10 @@ def tame_torch() -> None:
     """Settle two of PyTorch's habits on small machines; call it before torch is first imported.
 
     Helper threads sleep where they wait for each other. By default they spin: on few cores, one other busy process
-    then keeps them all waiting at every small operation, and training becomes ten times slower.
+    then keeps them all waiting at every small operation, and training becomes many times slower.
 
     oneDNN remembers 32 compiled products instead of 1,024. Rows of many lengths make many shapes, and what it keeps for
-    each grows the process by more than a gigabyte in a few minutes of training.
+    each makes the process grow with every step of training.
 
     Variables that are already set stay.
     """
