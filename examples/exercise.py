@@ -93,6 +93,8 @@ def main() -> None:
     random.Random(0).shuffle(rows)
     test, train = rows[: args.test_size], rows[args.test_size :]
     train = train[: args.examples or None]
+    if not train:
+        parser.error(f"--test-size {args.test_size} leaves nothing to train on: {args.data} has {len(rows)} rows")
     print(f"{len(rows)} rows: {len(test)} to test on, {len(train)} to train on")
 
     # 2. A training client: the base model with an untouched LoRA adapter.

@@ -74,6 +74,11 @@ def test_a_key_of_another_service(monkeypatch) -> None:
     assert "tml-" in str(failure(monkeypatch, "sk-123", backend="tinker"))
 
 
+@pytest.mark.parametrize("key", ["tml-ü", "tml-a\nb"])
+def test_a_key_with_characters_that_no_key_has(monkeypatch, key) -> None:
+    assert "copy it again" in str(failure(monkeypatch, key, backend="tinker"))
+
+
 def test_nobody_listening(monkeypatch) -> None:
     url = f"http://127.0.0.1:{closed_port()}"
     assert f"{url}: nobody is listening" in str(failure(monkeypatch, "tml-x", base_url=url))

@@ -230,3 +230,35 @@ def test_rows_longer_than_the_context_cost_only_themselves(tmp_path, tiny_model)
     assert result["evaluations"]["tuned"]["n"] == 20
     left_out = 20 - result["training"]["examples"]
     assert any(note.startswith(f"{left_out} training examples are longer") for note in result["data"]["notes"])
+    assert result["evaluations"]["tuned"]["too_long"] == len(asked_in_vain)
+    assert f"{len(asked_in_vain)} of 20 prompts of 'tuned' are longer" in done.stderr
+
+
+def test_golds_that_do_not_run_are_said_to_be_the_data_s_fault(tmp_path, tiny_model) -> None:
+    broken = [{**row, "answer": "SELECT nothing FROM nowhere"} for row in ROWS[:12]]
+    data = tmp_path / "broken.json"
+    data.write_text(json.dumps(broken))
+    options = ["--data", str(data), "--test-size", "4", "--shots", "0", "--json"]
+    done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "4 of 4 expected queries cannot be judged" in " ".join(done.stderr.split())
+
+
+def test_ctrl_c_in_the_last_step_is_not_lost(tmp_path, tiny_model) -> None:
+    one_step = ["--test-size", "2", "--batch-size", "500", "--examples", "0", "--rank", "64"]
+    child, folder = start(tmp_path, tiny_model, *one_step)
+    wait_until(
+        lambda: "novel-base" in "".join(p.name for p in folder.glob("predictions-*")) or child.poll() is not None
+    )
+    child.send_signal(signal.SIGINT)
+    ended_with_one_line(child, 130)
+    assert not (folder / "predictions-tuned.jsonl").exists()
+
+
+def test_a_polite_kill_is_as_tidy_as_ctrl_c(tmp_path, tiny_model) -> None:
+    child, folder = start_training(tmp_path, tiny_model)
+    server = server_of(child)
+    child.send_signal(signal.SIGTERM)
+    assert ended_with_one_line(child, 130) == "error: stopped"
+    assert (folder / "report.html").exists()
+    wait_until(lambda: not server.is_running())

@@ -149,6 +149,8 @@ def _key(kind: BackendKind) -> str:
             "use the embedded default" if kind == "tinker" else "set it to any tml-… text if the service asks for none"
         )
         raise BackendError(f"TINKER_API_KEY is not set; export your key (it starts with tml-), or {hint}")
+    if not (key.isascii() and key.isprintable()):
+        raise BackendError("TINKER_API_KEY holds characters that no key has; copy it again from the console")
     if not key.startswith("tml-"):
         raise BackendError(
             "TINKER_API_KEY does not start with tml-, so it is no Tinker key; copy it again from the console"

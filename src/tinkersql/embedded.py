@@ -40,8 +40,8 @@ def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
         address = _address(child, log)
         with _death_noticed(child, log):
             yield address, key
-    except BaseException:
-        child.kill()  # whatever it still does is for nobody; after Ctrl-C nobody waits for it
+    except KeyboardInterrupt:
+        child.kill()  # nobody waits for what it still does
         raise
     finally:
         _stop(child)

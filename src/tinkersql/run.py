@@ -46,6 +46,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     """
     settings = resolved.settings
     backends.check(settings)
+    RunFolder.check(runs, name)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         data = corpus.load(settings.data, reporter)
@@ -55,8 +56,8 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     _introduce(resolved, facts.data, reporter)
 
     folder = RunFolder.create(runs, name)
-    folder.write_config(resolved)
     try:
+        folder.write_config(resolved)
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             facts.backend = backend
             with facts.phase("start"):
@@ -92,7 +93,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             exam.take("novel-tuned", tuned, plain, NOVEL)
     except BaseException:
         if facts.evaluations:
-            reporter.say(f"What was measured until then, and the checkpoints: {folder.path}")
+            reporter.say(f"What was measured until then, with what was saved: {folder.path}")
         else:
             folder.discard()  # a run that measured nothing leaves nothing behind
         raise
@@ -186,10 +187,22 @@ class _Exam:
         self.folder.write_predictions(name, [p.to_dict(index) for index, p in enumerate(predictions)])
         self.facts.predictions[name] = predictions
         speed = {key: phase[key] for key in ("seconds", "tokens", "tokens_per_second")}
-        self.facts.evaluations[name] = summarise(predictions) | speed
-        self.folder.write_result(self.facts.to_dict())
+        summary = summarise(predictions)
+        self.facts.evaluations[name] = summary | speed
+        too_long, bad_golds = summary["too_long"], summary["verdicts"].get("gold_error", 0)
+        if too_long:
+            self._note(
+                f"{too_long} of {len(examples)} prompts of '{label}' are longer than the model's context: not asked."
+            )
+        if bad_golds and name == "base":
+            self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
+        self.folder.write_result(self.facts.to_dict())
+
+    def _note(self, text: str) -> None:
+        self.facts.data["notes"].append(text)
+        self.reporter.say(f"  {text}")
 
 
 def _datums(

@@ -1,6 +1,7 @@
 """The run folder: settings, metrics, checkpoints, predictions and the result, each written as soon as it is known."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -25,6 +26,21 @@ class RunFolder:
     path: Path
 
     @classmethod
+    def check(cls, parent: Path, name: str) -> Path:
+        """The path of ``parent/name``, which must be free; nothing is made yet.
+
+        Raises:
+            SettingsError: The name is no plain folder name.
+            RunError: It exists already.
+        """
+        if not _NAME.fullmatch(name):
+            raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
+        path = (parent / name).absolute()
+        if os.path.lexists(path):
+            raise RunError(f"{path}: exists already; choose another --name, or remove it")
+        return path
+
+    @classmethod
     def create(cls, parent: Path, name: str) -> "RunFolder":
         """Make ``parent/name``.
 
@@ -32,14 +48,10 @@ class RunFolder:
             SettingsError: The name is no plain folder name.
             RunError: It exists already, or cannot be written.
         """
-        if not _NAME.fullmatch(name):
-            raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
-        path = (parent / name).absolute()
+        path = cls.check(parent, name)
         try:
             path.mkdir(parents=True)
             (path / "store").mkdir()
-        except FileExistsError:
-            raise RunError(f"{path}: exists already; choose another --name, or remove it") from None
         except OSError as error:
             reason = f"the run folder cannot be made ({error.strerror})"
             raise RunError(f"{path}: {reason}; choose another --runs folder") from None
@@ -90,6 +102,7 @@ class RunFolder:
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
             partial.replace(self.path / name)
         except OSError as error:
+            partial.unlink(missing_ok=True)
             raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
 
     def _append(self, name: str, row: Mapping[str, Any]) -> None:

@@ -143,6 +143,14 @@ def test_generated_data_feeds_a_run_and_statistics(tmp_path) -> None:
     assert "cannot be written" in refused(tinkersql("data", "generate", "no/such/folder.json", cwd=tmp_path))
 
 
+def test_an_output_that_takes_nothing_is_one_line(tmp_path, data) -> None:
+    with Path("/dev/full").open("w") as full_disk:
+        command = [sys.executable, "-m", "tinkersql", "data", "stats", data]
+        full = subprocess.run(command, stdout=full_disk, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert full.returncode == 1
+    assert full.stderr == "error: the output cannot be written (No space left on device)\n"
+
+
 def test_help_and_version(tmp_path) -> None:
     assert tinkersql("--version", cwd=tmp_path).stdout.strip()[0].isdigit()
     for command in ([], ["run"], ["compare"], ["serve"], ["report"], ["data"]):

@@ -45,8 +45,8 @@ def test_a_line_separator_inside_a_text_does_not_end_a_line(tmp_path) -> None:
     [
         ("d.json", json.dumps(ROW), "an object"),
         ("d.json", "[]", "no rows"),
-        ("d.jsonl", "\n\n", "no rows"),
-        ("d.json", "", "not valid JSON"),
+        ("d.jsonl", "\n\n", "is empty"),
+        ("d.json", "", "is empty"),
         ("d.json", "[{]", "line 1, column 3"),
         ("d.json", "[" * 100_000, "cannot be read"),
         ("d.json", json.dumps([ROW, {"question": "q", "context": "c"}]), "row 2 has no 'answer'"),

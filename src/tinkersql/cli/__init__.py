@@ -1,5 +1,6 @@
 """The command line: one module per command, parsing and printing only."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -39,14 +40,20 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 def main() -> NoReturn:
     """Run the command line: errors of the user become one line and a non-zero exit code."""
     signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)  # who ends us politely gets the same tidy end
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except TinkersqlError as error:
         _fail(str(error), error.exit_code)
     except SystemExit as ended:
         if ended.code == Interrupted.exit_code:
             _fail("stopped", Interrupted.exit_code)
         raise
+    except OSError as error:
+        _fail(f"the output cannot be written ({error.strerror})", 1)
     raise AssertionError("typer ends by SystemExit")
 
 
@@ -58,5 +65,6 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr, flush=True)
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     os._exit(code)  # threads of the SDK may go on retrying for minutes, and would keep the process

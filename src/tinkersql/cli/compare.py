@@ -40,7 +40,7 @@ def compare(
 
     Lines of --pairs are {"schema": ..., "gold": ..., "predicted": ...}; gold may be a list of acceptable queries, and
     other keys pass through. Exit code: 0 for a match (or when every line of --pairs was judged), 1 for anything but a
-    match, 2 for input that makes no sense.
+    match, 2 for input that makes no sense, such as a gold that does not run.
     """
     if pairs is not None:
         if (schema, gold, predicted) != (None, None, None):
@@ -57,7 +57,7 @@ def compare(
         print(json.dumps(answer.to_dict(), indent=2))
     else:
         _show(answer)
-    raise typer.Exit(0 if answer.matches else 1)
+    raise typer.Exit(0 if answer.matches else 2 if answer.verdict is Verdict.GOLD_ERROR else 1)
 
 
 def _schema_text(schema: str) -> str:
@@ -92,7 +92,9 @@ def _show(answer: Comparison) -> None:
 
 
 def _as_table(title: str, result: Table) -> RichTable:
-    table = RichTable(title=title, title_justify="left", caption=None if result.rows else "no rows")
+    table = RichTable(
+        title=title, title_justify="left", min_width=len(title) + 2, caption=None if result.rows else "no rows"
+    )
     for column in result.columns:
         table.add_column(escape(printable_lines(column)), overflow="fold")
     for row in result.rows:

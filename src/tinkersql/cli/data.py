@@ -32,9 +32,12 @@ def generate(
     from tinkersql.corpus.reading import built_in, to_row
 
     corpus = built_in()
+    partial = out.with_name(f".{out.name}.partial")  # a full disk must not cost an older file
     try:
-        out.write_text(jsonlib.dumps([to_row(e) for e in corpus.examples], indent=0) + "\n", encoding="utf-8")
+        partial.write_text(jsonlib.dumps([to_row(e) for e in corpus.examples], indent=0) + "\n", encoding="utf-8")
+        partial.replace(out)
     except OSError as error:
+        partial.unlink(missing_ok=True)
         raise RunError(f"{out}: cannot be written ({error.strerror})") from None
     summary = {"path": str(out), "examples": len(corpus.examples), "sha256": sha256_of(out)}
     print(jsonlib.dumps(summary) if json else f"{len(corpus.examples):,} examples in {out}")

@@ -79,6 +79,8 @@ def read_file(path: Path) -> tuple[Example, ...]:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSON") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if not text.strip():
+        raise DataError(f"{path}: the file is empty; at least a few examples with {', '.join(KEYS)} are needed")
     rows = list(_lines(path, text) if path.suffix in (".jsonl", ".ndjson") else _array(path, text))
     if not rows:
         raise DataError(f"{path}: no rows; at least a few examples with {', '.join(KEYS)} are needed")

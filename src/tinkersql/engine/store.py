@@ -95,7 +95,8 @@ class Store:
             else:
                 shutil.rmtree(left, ignore_errors=True)
         for left in self.root.glob(".samplers-*"):
-            if not _alive(int(left.name.removeprefix(".samplers-"))):
+            pid = left.name.removeprefix(".samplers-")
+            if pid.isdigit() and not _alive(int(pid)):
                 shutil.rmtree(left, ignore_errors=True)
 
     def create_run(self, info: RunInfo) -> None:
@@ -258,7 +259,7 @@ def write_adapter(folder: Path, trainer: Trainer, base_model: str) -> None:
     }
     _write_json(folder / "adapter_config.json", config)
     tensors = {name: tensor.cpu() for name, tensor in trainer.layout.tensors(trainer.masters)}
-    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    _save(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
 
 
 def write_optimizer(path: Path, trainer: Trainer) -> None:
@@ -268,7 +269,14 @@ def write_optimizer(path: Path, trainer: Trainer) -> None:
         for moment in _MOMENTS
         for name, tensor in trainer.layout.tensors(getattr(trainer.optimizer, moment))
     }
-    save_file(tensors, path, metadata={"step": str(trainer.optimizer.step)})
+    _save(tensors, path, {"step": str(trainer.optimizer.step)})
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata=metadata)
+    except SafetensorError as error:
+        raise UserFault(f"the checkpoint cannot be written to {path.parent}: {error}") from error
 
 
 def read_adapter(folder: Path, model: LlamaConfig, lora: LoraConfig) -> Tensor:

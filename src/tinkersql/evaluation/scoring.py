@@ -65,7 +65,7 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Rate with interval, verdicts, ill-formed answers and rates by kind of query, JSON-ready.
 
     ``empty`` counts answers without a statement, ``not_sql`` those that no parser takes for a query, and ``cut_off``
-    those that met the token limit.
+    those that met the token limit, and ``too_long`` questions that could not be asked.
     """
     verdicts = Counter(str(p.comparison.verdict) for p in predictions)
     texts = [p.comparison.predicted for p in predictions]
@@ -75,8 +75,9 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return {
         **tally([p.right for p in predictions]),
         "verdicts": {str(v): verdicts[str(v)] for v in Verdict if verdicts[str(v)]},
-        "empty": sum(not text for text in texts),
+        "empty": sum(not p.comparison.predicted and p.answer.stop_reason != "too_long" for p in predictions),
         "not_sql": sum(bool(text) and not looks_like_sql(text) for text in texts),
         "cut_off": sum(p.answer.stop_reason == "length" for p in predictions),
+        "too_long": sum(p.answer.stop_reason == "too_long" for p in predictions),
         "by_kind": {kind: tally(groups[kind]) for kind in KINDS if kind in groups},
     }

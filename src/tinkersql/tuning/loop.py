@@ -105,13 +105,12 @@ def train(
 
         for number in range(1, steps + 1):
             in_flight.append(_submit(client, data, settings, number, steps))
-            finish(left=STEPS_AHEAD)
+            finish(left=STEPS_AHEAD if number < steps else 0)
             if stopping.is_set():
                 path = save("interrupted")
                 raise Interrupted(f"stopped after step {number} of {steps}; the checkpoint {path} stays")
             if settings.save_every and number % settings.save_every == 0 and number < steps:
                 save("periodic")
-        finish(left=0)
     return _summary(metrics, time.monotonic() - started)
 
 
