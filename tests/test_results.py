@@ -46,6 +46,12 @@ def test_figures_in_sentences_are_read_from_results(document, name) -> None:
     assert f"{gained} questions gained and {lost} lost" in text
 
 
+def test_the_readme_tells_what_the_demo_costs() -> None:
+    demo = result("demo")
+    cost = f"{round(demo['seconds'] / 60)} minutes after the downloads, and {demo['peak_memory_mib'] / 1024:.1f} GiB"
+    assert cost in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_results_hold_no_rows_of_a_data_set() -> None:
     for path in (ROOT / "results").glob("*.json"):
         text = path.read_text("utf-8")
