@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import torch
 import uvicorn
@@ -85,10 +87,15 @@ class EngineServer:
         """What the model computes in."""
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until `stop`, SIGINT or SIGTERM; `on_ready` is called when requests are answered."""
+        """Serve until `stop`, SIGINT or SIGTERM; `on_ready` is called when requests are answered.
+
+        Raises KeyboardInterrupt after SIGINT, once everything is closed.
+        """
         self._on_ready = on_ready
         with contextlib.closing(self._socket):
             self._uvicorn.run(sockets=[self._socket])
+        if self._uvicorn.interrupted:
+            raise KeyboardInterrupt
 
     def stop(self) -> None:
         """End `run` soon; safe from any thread."""
@@ -118,6 +125,12 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, release_polls: Callable[[], None]) -> None:
         super().__init__(config)
         self._release_polls = release_polls
+        self.interrupted = False
+        """Whether SIGINT ended it: uvicorn's own re-raised signal may get lost in asyncio's handler."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.interrupted = self.interrupted or sig == signal.SIGINT
+        super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._release_polls()
