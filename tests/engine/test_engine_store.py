@@ -158,11 +158,21 @@ def test_what_a_killed_process_left_is_tidied_up(store: Store, trainer: Trainer)
     half = kept.parent / f".new~{dead.pid}~half"
     half.mkdir()
     moved.rename(moved.parent / f".old~{dead.pid}~moved")
-    ours = kept.parent / f".new~{os.getpid()}~busy"
-    ours.mkdir()
-    assert {checkpoint.name for checkpoint in Store(store.root).checkpoints()} == {"kept", "moved"}
+    busy = kept.parent / f".new~{os.getppid()}~busy"
+    busy.mkdir()
+    # A container gives a restarted server the id of the one that died.
+    again = store.save(RUN, "weights", "again", trainer).folder
+    again.rename(again.parent / f".old~{os.getpid()}~again")
+    assert {checkpoint.name for checkpoint in Store(store.root).checkpoints()} == {"kept", "moved", "again"}
     assert not half.exists()
-    assert ours.exists()
+    assert busy.exists()
+
+
+def test_a_damaged_checkpoint_does_not_hide_the_others(store: Store, trainer: Trainer) -> None:
+    store.save(RUN, "weights", "good", trainer)
+    bad = store.save(RUN, "weights", "bad", trainer).folder
+    (bad / "checkpoint.json").write_text("")
+    assert [checkpoint.name for checkpoint in store.checkpoints()] == ["good"]
 
 
 def test_a_checkpoint_of_another_shape_or_a_damaged_one_is_refused(

@@ -193,7 +193,8 @@ class Batcher:
         first = len(self._rows)
         suffixes = [row.request.prompt[past:] for row in rows]
         packing = Packing([len(suffix) for suffix in suffixes], self._model.device)
-        self._cache.reserve(first + len(rows), past + packing.longest)
+        longest = max([past + packing.longest, *(row.length for row in self._rows)])
+        self._cache.reserve(first + len(rows), longest)
         if prefix:
             for cache, shared in ((self._cache.keys, prefix.keys), (self._cache.values, prefix.values)):
                 for tensor, part in zip(cache, shared, strict=True):

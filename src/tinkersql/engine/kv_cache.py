@@ -41,15 +41,19 @@ class KvCache:
         return self.keys[0].shape[2]
 
     def reserve(self, rows: int, length: int) -> None:
-        """Make room for this many rows of this length; what is stored stays."""
+        """Make room for this many rows of this length, and keep what they hold.
+
+        Where memory must be taken anew, it is taken for these rows alone: otherwise the most rows ever times the
+        longest row ever would stay.
+        """
         if rows <= self.rows and length <= self.capacity:
             return
-        rows = max(rows, self.rows)
-        capacity = max(-(-length // GROWTH) * GROWTH, self.capacity)
+        capacity = -(-length // GROWTH) * GROWTH
         for tensors in (self.keys, self.values):
             for i, old in enumerate(tensors):
+                kept = old[:rows, :, :capacity]
                 tensors[i] = self._new(rows, capacity)
-                tensors[i][: old.shape[0], :, : old.shape[2]] = old
+                tensors[i][: kept.shape[0], :, : kept.shape[2]] = kept
 
     def clear(self) -> None:
         """Give the memory back."""

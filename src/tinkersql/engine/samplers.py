@@ -136,7 +136,11 @@ class Samplers:
 
     def _sampled(self, request_id: str, request: SampleRequest, error: Exception | None) -> None:
         self._in_flight.pop(request_id, None)
-        self._dispatch.futures.resolve(request_id, protocol.sample_reply(request) if error is None else failure(error))
+        try:
+            reply = protocol.sample_reply(request) if error is None else failure(error)
+        except Exception as unforeseen:  # a future that nobody resolves would be polled for ever
+            reply = failure(unforeseen)
+        self._dispatch.futures.resolve(request_id, reply)
 
     def cancel(self, request_id: str) -> None:
         """Give up a sampling request; any other id is left alone."""

@@ -10,6 +10,7 @@ The run is the model id of the protocol, with ":" written as "_".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -88,7 +89,7 @@ class Store:
         """Tidy up after a process that was killed while it saved."""
         for left in self.root.glob("*/*/.*"):
             role, pid, name = [*left.name.split("~"), "", ""][:3]
-            if not pid.isdigit() or _alive(int(pid)):
+            if not pid.isdigit() or _is_another_s(int(pid)):
                 continue
             if role == ".old" and not (left.parent / name).exists():
                 left.rename(left.parent / name)
@@ -96,7 +97,7 @@ class Store:
                 shutil.rmtree(left, ignore_errors=True)
         for left in self.root.glob(".samplers-*"):
             pid = left.name.removeprefix(".samplers-")
-            if pid.isdigit() and not _alive(int(pid)):
+            if pid.isdigit() and not _is_another_s(int(pid)):
                 shutil.rmtree(left, ignore_errors=True)
 
     def create_run(self, info: RunInfo) -> None:
@@ -147,6 +148,7 @@ class Store:
         temporary = target.parent / f".new~{os.getpid()}~{name}"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
+        old = target.parent / f".old~{os.getpid()}~{name}"
         try:
             write_adapter(temporary, trainer, info.base_model)
             if kind == TRAINING:
@@ -155,13 +157,14 @@ class Store:
             _write_json(temporary / "checkpoint.json", meta)
             for path in (*temporary.iterdir(), temporary):
                 _sync(path)
-            old = target.parent / f".old~{os.getpid()}~{name}"
             if target.exists():
                 target.rename(old)
             temporary.rename(target)
             _sync(target.parent)
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
+            if old.exists() and not target.exists():
+                old.rename(target)
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         return self._checkpoint(target)
@@ -183,12 +186,13 @@ class Store:
         if run_id is not None:
             self.run(run_id)
         pattern = "*" if run_id is None else self._run_folder(run_id).name
-        found = [
-            self._checkpoint(path.parent)
-            for kind in KINDS
-            for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json")
-            if not path.parent.name.startswith(".")
-        ]
+        found: list[Checkpoint] = []
+        for kind in KINDS:
+            for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json"):
+                if not path.parent.name.startswith("."):
+                    # One that is damaged, or deleted meanwhile, does not hide the others.
+                    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                        found.append(self._checkpoint(path.parent))
         return sorted(found, key=lambda checkpoint: checkpoint.time, reverse=True)
 
     def delete(self, path: str) -> None:
@@ -318,6 +322,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_another_s(pid: int) -> bool:
+    """Whether another living process may be at work there; our own id is that of a dead one, given out again."""
+    return pid != os.getpid() and _alive(pid)
 
 
 def _alive(pid: int) -> bool:

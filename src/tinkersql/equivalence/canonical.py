@@ -10,6 +10,9 @@ from sqlglot import exp
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope
 
+_CONDITIONS = (exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Paren)
+"""Where two comparisons may stand in the place of a BETWEEN without parentheses around them."""
+
 
 def canonical(query: Query) -> str | None:
     """The canonical text, or None when the query was not parsed or has names that cannot be followed."""
@@ -17,6 +20,8 @@ def canonical(query: Query) -> str | None:
         return None
     tree = query.tree.copy()
     twins = dict(zip((id(node) for node in query.tree.walk()), tree.walk(), strict=True))
+    if any(node.args.get("order") for node in tree.find_all(exp.SetOperation)):
+        return None  # it orders by names of the first branch, which renaming would lose
     named: dict[int, str] = {}
     for block in query.scope.everywhere():
         if block.derived:
@@ -34,9 +39,15 @@ def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> 
     for item in block.node.expressions:
         if isinstance(item, exp.Alias):
             aliases.setdefault(item.alias.lower(), item.this)
+    # A bare ORDER BY term is a projection's alias first, and only then a column of the tables.
+    order = block.node.args.get("order")
+    terms = [term.this for term in order.expressions if isinstance(term, exp.Ordered)] if order else []
+    by_alias = {
+        id(term) for term in terms if isinstance(term, exp.Column) and not term.table and term.name.lower() in aliases
+    }
     for key, ref in block.refs.items():
         column = twins.get(key)
-        if isinstance(column, exp.Column) and ref is not None:
+        if isinstance(column, exp.Column) and ref is not None and key not in by_alias:
             column.replace(exp.column(ref[1], table=named[ref[0]]))
     twin = twins[id(block.node)]
     for item in list(twin.expressions):
@@ -68,7 +79,7 @@ def _normal(node: exp.Expr) -> exp.Expr:
         return exp.LT(this=node.right, expression=node.left)
     if isinstance(node, exp.GTE):
         return exp.LTE(this=node.right, expression=node.left)
-    if isinstance(node, exp.Between) and isinstance(node.this, exp.Column):
+    if isinstance(node, exp.Between) and isinstance(node.this, exp.Column) and isinstance(node.parent, _CONDITIONS):
         lower = exp.LTE(this=node.args["low"], expression=node.this.copy())
         upper = exp.LTE(this=node.this, expression=node.args["high"])
         return _sorted_connector(exp.And(this=lower, expression=upper))
@@ -80,7 +91,6 @@ def _normal(node: exp.Expr) -> exp.Expr:
         node.set("expressions", sorted(node.expressions, key=lambda item: item.sql()))
     if isinstance(node, exp.Ordered) and not node.args.get("desc"):
         node.set("desc", None)
-        node.set("nulls_first", None)
     if isinstance(node, exp.Join) and str(node.args.get("kind") or "").upper() == "INNER":
         node.set("kind", None)
     return node
@@ -95,7 +105,7 @@ def _boolean_context(node: exp.Paren) -> bool:
 
 def _sorted_connector(node: exp.Expr) -> exp.Expr:
     kind = type(node)
-    parts = {part.sql(): part for part in node.flatten()}
+    parts = {part.sql(): part for part in node.flatten(unnest=False)}  # an OR inside AND keeps its parentheses
     ordered = [parts[text] for text in sorted(parts)]
     result = ordered[0].copy()
     for part in ordered[1:]:

@@ -97,7 +97,12 @@ class Worker:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )
         self._owner = os.getpid()
-        if read_message(cast(IO[bytes], self._process.stdout)) is None:
+        try:
+            ready = read_message(cast(IO[bytes], self._process.stdout))
+        except BaseException:  # such as Ctrl-C: a ready message left in the pipe would be taken for an answer
+            self.close()
+            raise
+        if ready is None:
             said = cast(IO[bytes], self._process.stderr).read().decode("utf-8", "replace").strip().splitlines()
             self.close()
             raise TinkersqlError(

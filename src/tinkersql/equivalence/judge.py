@@ -45,7 +45,7 @@ def judge(schema: str, golds: Sequence[str], predicted: str, assumptions: Assump
     answers = []
     for gold in golds:
         answer = _Pair(tables, first_statement(gold), sql, assumptions).judge()
-        if answer.verdict in (Verdict.MATCH, Verdict.PREDICTION_ERROR):
+        if answer.verdict is Verdict.MATCH:
             return answer
         answers.append(answer)
     usable = [answer for answer in answers if answer.verdict is not Verdict.GOLD_ERROR]
