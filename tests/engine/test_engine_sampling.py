@@ -13,6 +13,7 @@ from transformers import LlamaForCausalLM
 
 from tinkersql.engine import batching
 from tinkersql.engine.batching import Batcher
+from tinkersql.engine.kv_cache import KvCache
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama, load_tokenizer
 from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule, choose
@@ -257,3 +258,13 @@ def test_draws_follow_the_distribution(temperature: float, top_k: int, top_p: fl
         assert stats.chisquare(counts[allowed], expected[allowed] / expected.sum() * draws).pvalue > 1e-3
     raw = logits.log_softmax(-1)
     assert logprobs == pytest.approx([float(raw[token]) for token in tokens], abs=1e-5)
+
+
+def test_the_cache_does_not_keep_the_most_rows_times_the_longest(model: Llama) -> None:
+    cache = KvCache(model.config, torch.float32, torch.device("cpu"))
+    cache.reserve(100, 10)
+    for tensor in cache.keys:
+        tensor[:] = 7.0
+    cache.reserve(2, 400)
+    assert (cache.rows, cache.capacity >= 400) == (2, True)
+    assert all(bool((tensor[:, :, :10] == 7.0).all()) for tensor in cache.keys)
