@@ -1,11 +1,13 @@
 """Whatever is accepted as "the same query" without a database must agree on databases."""
 
 import sqlite3
+from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinkersql.equivalence import Verdict, compare
+from tinkersql.equivalence import Verdict, compare, compare_many
 
 SCHEMA = "CREATE TABLE t (a INTEGER, b INTEGER, c INTEGER)"
 VALUES = (None, 1, 2, 3)
@@ -30,6 +32,27 @@ def rows(query: str) -> list[tuple]:
         every = [(a, b, c) for a in VALUES for b in VALUES for c in VALUES]
         database.executemany("INSERT INTO t VALUES (?, ?, ?)", every)
         return sorted(database.execute(query).fetchall(), key=repr)
+
+
+PAIRS = (
+    ("({x} OR {y}) AND {z}", "{x} OR {y} AND {z}"),
+    ("{z} AND ({x} OR {y})", "{z} AND {x} OR {y}"),
+    ("NOT ({x} AND {y})", "NOT {x} AND {y}"),
+    ("NOT {x} OR {y}", "NOT ({x} OR {y})"),
+)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_parentheses_that_matter_are_never_lost(one: str, other: str) -> None:
+    texts = [
+        (one.format(x=x, y=y, z=z), other.format(x=x, y=y, z=z))
+        for x, y, z in product(LEAVES, LEAVES[::2], LEAVES[1::2])
+    ]
+    queries = [(f"SELECT a, b, c FROM t WHERE {a}", f"SELECT a, b, c FROM t WHERE {b}") for a, b in texts]
+    answers = compare_many(((SCHEMA, gold, predicted) for gold, predicted in queries), workers=1)
+    for (gold, predicted), answer in zip(queries, answers, strict=True):
+        if answer.reason.startswith("the same query"):
+            assert rows(gold) == rows(predicted)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
