@@ -99,7 +99,7 @@ def main() -> None:
 
     # 2. A training client: the base model with an untouched LoRA adapter.
     with tinker.ServiceClient() as service:
-        served = service.get_server_capabilities().supported_models
+        served = tinker.RestClient().get_server_capabilities().result().supported_models
         model = args.model or served[0].model_name
         trainer = service.create_lora_training_client(model, rank=32, seed=0, train_unembed=False).result()
         tokenizer = trainer.get_tokenizer()

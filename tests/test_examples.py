@@ -28,6 +28,7 @@ def test_the_exercise_runs_to_its_end(tmp_path, engine) -> None:
     assert len(losses) == 3
     assert losses[-1] < losses[0]
     assert "to answer: tinker://" in done.stdout
+    assert "Warning" not in done.stderr
     assert "How many students are enrolled in each department?" in done.stdout
 
 

@@ -66,7 +66,7 @@ class Settings:
 
 PRESETS: dict[str, Settings] = {
     "cpu": Settings(),
-    # The exercise's values: https://huggingface.co/datasets/b-mc2/sql-create-context, Llama-3.2-1B, one epoch.
+    # The values of the course's exercise (see NOTICE), made for Llama-3.2-1B and one epoch of sql-create-context.
     "exercise": Settings(
         examples=0,
         batch_size=256,
