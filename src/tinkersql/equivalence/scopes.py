@@ -2,8 +2,8 @@
 
 Every mention of a stored table becomes a *slot*; a column node resolves to a (slot, column) pair, through derived
 tables and common table expressions down to the stored column where there is one. Names follow SQLite's rules: the
-innermost query that has the column wins, then the outer ones, then a projection's alias. (A bare ORDER BY term takes the
-alias first; whoever builds a proof on it must look, as ``canonical.py`` does.)
+innermost query that has the column wins, then the outer ones, then a projection's alias. (A bare ORDER BY term takes
+the alias first; whoever builds a proof on it must look, as ``canonical.py`` does.)
 """
 
 from collections.abc import Iterator
