@@ -8,7 +8,7 @@ from sqlglot.errors import SqlglotError
 
 DIALECTS = ("sqlite", "postgres", "mysql", "tsql", "bigquery")
 """Tried in this order; the first in which the text parses and runs is taken."""
-MAX_LENGTH = 8_000
+MAX_LENGTH = 4_000
 """Longer texts are not parsed, only run: no question needs them, and parsing time grows with them."""
 _QUERY = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE | re.DOTALL)
 _DATE_PARTS = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d", "HOUR": "%H", "MINUTE": "%M", "DAYOFMONTH": "%d"}

@@ -12,8 +12,11 @@ from itertools import count
 
 from sqlglot import exp
 
+from tinkersql.equivalence.sandbox import OverBudgetError
 from tinkersql.equivalence.schema import Schema, Table
 
+MAX_BLOCKS = 200
+"""Query blocks in one query; common table expressions that mention each other twice double with each step."""
 Ref = tuple[int, str]
 """A stored column inside one mention of its table: (slot number, column name in lower case)."""
 
@@ -58,7 +61,11 @@ class Scope:
 
 
 def bind(tree: exp.Query, schema: Schema) -> tuple[Scope, list[exp.Column]]:
-    """Resolve a query's names; also returns the column nodes that mean nothing in this schema."""
+    """Resolve a query's names; also returns the column nodes that mean nothing in this schema.
+
+    Raises:
+        OverBudgetError: the query has more than ``MAX_BLOCKS`` blocks, counted wherever they are mentioned.
+    """
     binder = _Binder(schema)
     return binder.query(tree, None, {}), binder.unresolved
 
@@ -73,8 +80,12 @@ class _Binder:
         self.schema = schema
         self.unresolved: list[exp.Column] = []
         self.numbers = count()
+        self.blocks = 0
 
     def query(self, node: exp.Expr, parent: Scope | None, ctes: dict[str, exp.Expr | None]) -> Scope:
+        self.blocks += 1
+        if self.blocks > MAX_BLOCKS:
+            raise OverBudgetError(f"it holds more than {MAX_BLOCKS} queries")
         ctes = self._with_ctes(node, ctes)
         while isinstance(node, exp.Subquery):
             node = node.this
