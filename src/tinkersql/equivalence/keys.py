@@ -46,8 +46,9 @@ def find_keys(schema: Schema, assumptions: Assumptions) -> Keys:
             keys.references[name, column] = target
     if assumptions is Assumptions.OPEN_WORLD:
         return keys
+    others = {_singular(name) for name in schema.tables}
     for name, table in schema.tables.items():
-        key = None if keys.unique[name] else _key_by_name(table)
+        key = None if keys.unique[name] else _key_by_name(table, others - {_singular(name)})
         if key is not None:
             keys.unique[name].append((key,))
             keys.not_null.add((name, key))
@@ -70,8 +71,14 @@ def _stem(column: str) -> str | None:
     return shortened if shortened != column else None
 
 
-def _key_by_name(table: Table) -> str | None:
-    """``id``; a column named after its table; or a first column that ends like a key and abbreviates the table."""
+def _key_by_name(table: Table, others: set[str]) -> str | None:
+    """``id``; a column named after its table; or a first column named after the end of its name (``order_id`` in
+    ``customer_orders``), or by its first letters (``stu_id`` in ``student``).
+
+    Not so a first column named after another table (``concert_id`` in ``singer_in_concert`` beside ``concert``) or
+    after the beginning of the name (``customer_id`` in ``customer_addresses``): it refers to something, and repeats.
+    ``others`` holds the other tables' names in the singular.
+    """
     if table.find("id") is not None:
         return "id"
     name = _singular(table.name.lower().strip("_ "))
@@ -83,8 +90,10 @@ def _key_by_name(table: Table) -> str | None:
             continue
         if stem.replace("_", "") == bare or _singular(stem).replace("_", "") == bare:
             return lowered
-        abbreviates = name.endswith("_" + stem) or (len(stem) >= 3 and name.startswith(stem))
-        if index == 0 and (lowered == "code" or (stem and abbreviates)):
+        if index or (stem and _singular(stem) in others):
+            continue
+        abbreviates = "_" not in name and len(stem) in (3, 4) and name.startswith(stem)
+        if lowered == "code" or abbreviates or (stem and name.endswith("_" + stem)):
             return lowered
     return None
 
