@@ -9,17 +9,19 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from tinkersql.equivalence.messages import read_message, write_message
+from tinkersql.equivalence.store import SuiteStore, suites_folder
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
 from tinkersql.errors import TinkersqlError
 
-DEADLINE = 30.0
-"""Seconds of silence after which a worker is ended; its step budget stops queries long before."""
 _PACKAGES = str(Path(__file__).resolve().parents[2])
+_PAIRS_AT_ONCE = 8
+"""Sent to a worker in one message: few enough to share work evenly, enough to make the messages cheap."""
 Pair = tuple[str, str | Sequence[str], str]
 """(schema, gold or acceptable golds, raw model answer)."""
 
@@ -31,22 +33,29 @@ class Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
 
-    def compare(self, schema: str, golds: Sequence[str], predicted: str, assumptions: Assumptions) -> Comparison:
-        """Judge one pair; a pair that ends the worker is over budget.
+    def compare_all(self, pairs: Sequence[Pair], assumptions: Assumptions) -> list[Comparison]:
+        """Judge some pairs; a pair that ends the worker gets a verdict, too.
 
         Raises:
             TinkersqlError: the process cannot be started.
         """
-        request = {"schema": schema, "golds": list(golds), "predicted": predicted, "assumptions": str(assumptions)}
-        for attempt in range(2):
-            fresh = not self._alive()
-            answer = self._ask(request)
-            if answer is not None:
-                return Comparison.from_dict(answer)
-            if fresh or attempt:
-                break
-        reason = "the comparison was stopped: it used up the time or memory of its process"
-        return Comparison(Verdict.PREDICTION_OVER_BUDGET, reason, assumptions=assumptions)
+        answers: list[Comparison] = []
+        while len(answers) < len(pairs):
+            answers += self._ask(pairs[len(answers) :], assumptions)
+            if len(answers) < len(pairs):  # the worker died of this pair, or of what earlier ones left in it
+                answers.append(self._alone(pairs[len(answers)], assumptions))
+        return answers
+
+    def _alone(self, pair: Pair, assumptions: Assumptions) -> Comparison:
+        """Judge one pair in a fresh process, and if that dies, find out whether the gold alone is to blame."""
+        schema, gold, _ = pair
+        if answers := self._ask([pair], assumptions):
+            return answers[0]
+        if self._ask([(schema, gold, "")], assumptions):
+            reason = "the comparison was stopped: it used up the time or memory of its process"
+            return Comparison(Verdict.PREDICTION_OVER_BUDGET, reason, assumptions=assumptions)
+        reason = "the gold used up the time or memory of the process that tries it out"
+        return Comparison(Verdict.GOLD_ERROR, reason, assumptions=assumptions)
 
     def close(self) -> None:
         """End the process."""
@@ -63,24 +72,29 @@ class Worker:
     def _alive(self) -> bool:
         return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
 
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
-        process = self._started()
-        timer = threading.Timer(DEADLINE, process.kill)
-        timer.daemon = True
-        timer.start()
+    def _ask(self, pairs: Sequence[Pair], assumptions: Assumptions) -> list[Comparison]:
+        """The answers; fewer than asked for when the process died."""
+        process, folder = self._started(), suites_folder()
+        answers: list[Comparison] = []
         try:
+            listed = [(schema, [gold] if isinstance(gold, str) else list(gold), said) for schema, gold, said in pairs]
+            request = {"pairs": listed, "assumptions": str(assumptions), "suites": str(folder)}
             write_message(cast(IO[bytes], process.stdin), request)
-            answer = read_message(cast(IO[bytes], process.stdout))
+            while len(answers) < len(pairs):
+                message = read_message(cast(IO[bytes], process.stdout))
+                if message is None:
+                    break
+                answers.append(Comparison.from_dict(message["answer"]))
+                for key, suite in message["suites"]:
+                    SuiteStore(folder).write(key, suite)
         except (OSError, ValueError):
-            answer = None
+            pass
         except BaseException:  # such as Ctrl-C: an answer left in the pipe would be taken for the next pair's
             self.close()
             raise
-        finally:
-            timer.cancel()
-        if answer is None:
+        if len(answers) < len(pairs):
             self.close()
-        return answer
+        return answers
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._alive():
@@ -135,9 +149,8 @@ def compare(
         predicted: SQL, or a model's raw answer that holds it.
         assumptions: what the databases may hold.
     """
-    golds = [gold] if isinstance(gold, str) else list(gold)
     with _lock:
-        return _shared.compare(schema, golds, predicted, Assumptions(assumptions))
+        return _shared.compare_all([(schema, gold, predicted)], Assumptions(assumptions))[0]
 
 
 def compare_many(
@@ -155,24 +168,23 @@ def compare_many(
     for worker in crew:
         free.put(worker)
 
-    def one(pair: Pair) -> Comparison:
-        schema, gold, predicted = pair
+    def some(batch: list[Pair]) -> list[Comparison]:
         worker = free.get()
         try:
-            golds = [gold] if isinstance(gold, str) else list(gold)
-            return worker.compare(schema, golds, predicted, Assumptions(assumptions))
+            return worker.compare_all(batch, Assumptions(assumptions))
         finally:
             free.put(worker)
 
-    waiting: deque[Future[Comparison]] = deque()
+    waiting: deque[Future[list[Comparison]]] = deque()
     pool = ThreadPoolExecutor(len(crew), thread_name_prefix="compare")
+    remaining = iter(pairs)
     try:
-        for pair in pairs:
-            waiting.append(pool.submit(one, pair))
-            if len(waiting) >= 4 * len(crew):
-                yield waiting.popleft().result()
+        while batch := list(islice(remaining, _PAIRS_AT_ONCE)):
+            waiting.append(pool.submit(some, batch))
+            if len(waiting) > 2 * len(crew):
+                yield from waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            yield from waiting.popleft().result()
     finally:
         for future in waiting:
             future.cancel()

@@ -3,298 +3,241 @@
 Everything here runs in the calling process. The public functions in ``client`` put it into a worker process.
 """
 
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 
 from tinkersql.equivalence.canonical import canonical
 from tinkersql.equivalence.extraction import extract_sql, first_statement, other_command
 from tinkersql.equivalence.facts import collect
+from tinkersql.equivalence.golds import Gold
 from tinkersql.equivalence.instances import Instances
-from tinkersql.equivalence.integrity import Instance, obeys
-from tinkersql.equivalence.keys import Keys, find_keys
+from tinkersql.equivalence.minimising import Found, with_fewer_rows, witness_of
+from tinkersql.equivalence.prepared import PreparedGold
 from tinkersql.equivalence.reading import Query, read_query
-from tinkersql.equivalence.results import ColumnOrders, Outcome, block_lengths, normal_rows
-from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, Sandbox, jsonable, script
-from tinkersql.equivalence.schema import Schema, SchemaError, read_schema
+from tinkersql.equivalence.results import ColumnOrders, Outcome, normal_rows
+from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result
+from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.equivalence.spelling import with_spelling_of
-from tinkersql.equivalence.variants import Variants, variants
-from tinkersql.equivalence.verdicts import Assumptions, Comparison, Table, Verdict, Witness
+from tinkersql.equivalence.suites import Suite, build_suite
+from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict, Witness
 
-VERSION = 1
-"""Enters the seed: raise it when databases are drawn differently."""
-DATABASES = 40
-"""Databases drawn for every pair, besides the empty one."""
+PAIR_DATABASES = 40
+"""Databases drawn for a prediction that survives the suite, besides the empty one."""
 MORE_DATABASES = 120
 """Drawn instead when too few of the first said anything about the gold."""
 ENOUGH = 30
 """As many databases must make the gold return something, or more are drawn."""
-_SHRINK_RUNS = 60
+THRESHOLD = 0.6
+"""A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
+_GOLDS_IN_MEMORY = 16
+
+GetSuite = Callable[[Gold, Callable[[], Suite]], Suite]
+"""Called with a gold and the way to build its suite; may know the suite already."""
 
 
-def judge(schema: str, golds: Sequence[str], predicted: str, assumptions: Assumptions) -> Comparison:
-    """Compare one raw model answer with one or several acceptable golds; see ``tinkersql.equivalence.compare``."""
-    sql = extract_sql(predicted)
-    try:
-        tables = read_schema(schema)
-    except SchemaError as error:
-        return Comparison(Verdict.GOLD_ERROR, str(error), sql, assumptions=assumptions)
-    if not golds:
-        return Comparison(Verdict.GOLD_ERROR, "there is no gold query", sql, assumptions=assumptions)
-    answers = []
-    for gold in golds:
-        answer = _Pair(tables, first_statement(gold), sql, assumptions).judge()
-        if answer.verdict is Verdict.MATCH:
-            return answer
-        answers.append(answer)
-    usable = [answer for answer in answers if answer.verdict is not Verdict.GOLD_ERROR]
-    decided = [answer for answer in usable if answer.verdict is not Verdict.UNDECIDED]
-    return (decided or usable or answers)[0]
+class Judge:
+    """Compares predictions with golds, and keeps the databases of the latest golds at hand.
 
+    Args:
+        get_suite: where suites may come from other than from being built.
+    """
 
-@dataclass
-class _Found:
-    """A database on which the two differ."""
+    def __init__(self, get_suite: GetSuite = lambda gold, build: build()):
+        self._get_suite = get_suite
+        self._golds: OrderedDict[tuple[str, str, Assumptions], PreparedGold | str] = OrderedDict()
 
-    instance: Instance
-    gold: Result
-    predicted: Result
+    def judge(self, schema: str, golds: Sequence[str], predicted: str, assumptions: Assumptions) -> Comparison:
+        """Compare one raw model answer with one or several acceptable golds; see ``tinkersql.equivalence.compare``."""
+        sql = extract_sql(predicted)
+        if not golds:
+            return Comparison(Verdict.GOLD_ERROR, "there is no gold query", sql, assumptions=assumptions)
+        answers = []
+        for text in golds:
+            gold = self.prepared(schema, text, assumptions)
+            if isinstance(gold, str):
+                answer = Comparison(Verdict.GOLD_ERROR, gold, sql, assumptions=assumptions)
+            else:
+                answer = _Pair(gold, sql).judge()
+            if answer.verdict is Verdict.MATCH:
+                return answer
+            answers.append(answer)
+        usable = [answer for answer in answers if answer.verdict is not Verdict.GOLD_ERROR]
+        decided = [answer for answer in usable if answer.verdict is not Verdict.UNDECIDED]
+        return (decided or usable or answers)[0]
+
+    def prepared(self, schema: str, gold: str, assumptions: Assumptions) -> PreparedGold | str:
+        """The gold with its suite, or what is wrong with it."""
+        key = (schema, gold, assumptions)
+        if key not in self._golds:
+            while len(self._golds) >= _GOLDS_IN_MEMORY:
+                _, old = self._golds.popitem(last=False)
+                if isinstance(old, PreparedGold):
+                    old.close()
+            self._golds[key] = self._prepare(schema, gold, assumptions)
+        self._golds.move_to_end(key)
+        return self._golds[key]
+
+    def _prepare(self, schema: str, text: str, assumptions: Assumptions) -> PreparedGold | str:
+        try:
+            gold = Gold(read_schema(schema), first_statement(text), assumptions)
+        except SchemaError as error:
+            return str(error)
+        except (QueryError, OverBudgetError) as error:
+            return f"the gold does not run: {error}"
+        return PreparedGold(gold, self._get_suite(gold, lambda: build_suite(gold)))
 
 
 class _Pair:
-    """One gold against one prediction."""
+    """One prepared gold against one prediction."""
 
-    def __init__(self, schema: Schema, gold: str, predicted: str, assumptions: Assumptions):
-        self.schema, self.gold_text, self.sql, self.assumptions = schema, gold, predicted, assumptions
-        self.ignore_case = assumptions is Assumptions.NO_NULLS
+    def __init__(self, prepared: PreparedGold, sql: str):
+        self.prepared, self.gold, self.sql = prepared, prepared.gold, sql
         self.notes: list[str] = []
         self.ran = self.telling = 0
-
-    def answer(self, verdict: Verdict, reason: str, witness: Witness | None = None) -> Comparison:
-        adequacy = {"databases": self.ran, "non_empty": self.telling} if self.ran else None
-        return Comparison(verdict, reason, self.sql, witness, self.assumptions, self.notes, adequacy)
-
-    def judge(self) -> Comparison:
-        sandbox = Sandbox(self.schema)
-        try:
-            try:
-                gold = read_query(self.gold_text, self.schema, sandbox)
-            except (QueryError, OverBudgetError) as error:
-                return self.answer(Verdict.GOLD_ERROR, f"the gold does not run: {error}")
-            if not self.sql:
-                return self.answer(Verdict.PREDICTION_ERROR, "the answer holds no SQL")
-            if command := other_command(self.sql):
-                return self.answer(Verdict.PREDICTION_ERROR, f"the prediction is no query (it starts with {command})")
-            try:
-                predicted = read_query(self.sql, self.schema, sandbox, gold)
-            except QueryError as error:
-                return self.answer(Verdict.PREDICTION_ERROR, f"the prediction does not run: {error}")
-            except OverBudgetError as error:
-                return self.answer(Verdict.PREDICTION_OVER_BUDGET, f"the prediction was stopped: {error}")
-        finally:
-            sandbox.close()
-        self.notes += [f"prediction {note}" for note in predicted.notes] + [f"gold {note}" for note in gold.notes]
-        nocase = False
-        if self.ignore_case:
-            predicted, nocase = with_spelling_of(gold, predicted)
-        return self._compare(gold, predicted, nocase)
-
-    def _compare(self, gold: Query, predicted: Query, nocase: bool) -> Comparison:
-        form = canonical(gold)
-        if form is not None and form == canonical(predicted):
-            return self.answer(Verdict.MATCH, "the same query but for names and the order of conditions")
-        scopes = [query.scope for query in (gold, predicted) if query.scope is not None]
-        facts = collect(scopes)
-        keys = find_keys(self.schema, self.assumptions)
-        seed = _seed(self.schema, gold.sql, predicted.sql, self.assumptions)
-        source = Instances(
-            self.schema, scopes, 2, facts, keys, self.assumptions, ignore_case=self.ignore_case, seed=seed
-        )
-        sandbox = Sandbox(self.schema, nocase)
-        try:
-            return _Trial(self, sandbox, gold, predicted, keys, nocase).run(source)
-        finally:
-            sandbox.close()
-
-
-class _Trial:
-    """The databases of one pair, one after the other."""
-
-    def __init__(self, pair: _Pair, sandbox: Sandbox, gold: Query, predicted: Query, keys: Keys, nocase: bool):
-        self.pair, self.sandbox, self.gold, self.predicted = pair, sandbox, gold, predicted
-        self.keys, self.nocase = keys, nocase
-        self.variants = self._usable(variants(gold))
         self.orders: ColumnOrders | None = None
 
-    def _usable(self, found: Variants) -> Variants:
-        """Drop the variants that SQLite refuses."""
-        try:
-            for text in (found.lowest, found.highest):
-                if text is not None:
-                    self.sandbox.run(text)
-        except (QueryError, OverBudgetError):
-            found = replace(found, lowest=None, highest=None)
-        try:
-            if found.keyed is not None:
-                self.sandbox.run(found.keyed)
-        except (QueryError, OverBudgetError):
-            found = replace(found, keyed=None, key_places=(), uncut=None, cuts=())
-        return found
+    def answer(self, verdict: Verdict, reason: str, witness: Witness | None = None) -> Comparison:
+        adequacy = self.prepared.suite.adequacy
+        return Comparison(verdict, reason, self.sql, witness, self.gold.assumptions, self.notes, adequacy)
 
-    def run(self, source: Instances) -> Comparison:
-        pair = self.pair
-        nothing: list[tuple] | None = None
-        fallback: _Found | None = None
-        count = 0
-        for instance in source.draw(MORE_DATABASES):
-            if count > DATABASES and pair.telling >= ENOUGH:
-                break
-            count += 1
-            self.sandbox.load(instance)
+    def judge(self) -> Comparison:
+        if not self.sql:
+            return self.answer(Verdict.PREDICTION_ERROR, "the answer holds no SQL")
+        if command := other_command(self.sql):
+            return self.answer(Verdict.PREDICTION_ERROR, f"the prediction is no query (it starts with {command})")
+        try:
+            predicted = read_query(self.sql, self.gold.schema, self.prepared.scratch(False), self.gold.query)
+        except QueryError as error:
+            return self.answer(Verdict.PREDICTION_ERROR, f"the prediction does not run: {error}")
+        except OverBudgetError as error:
+            return self.answer(Verdict.PREDICTION_OVER_BUDGET, f"the prediction was stopped: {error}")
+        self.notes += [f"prediction {note}" for note in predicted.notes]
+        self.notes += [f"gold {note}" for note in self.gold.query.notes]
+        nocase = False
+        if self.gold.ignore_case:
+            predicted, nocase = with_spelling_of(self.gold.query, predicted)
+        return self._on_suite(predicted, nocase) or self._proved(predicted) or self._on_own_databases(predicted, nocase)
+
+    def _on_suite(self, predicted: Query, nocase: bool) -> Comparison | None:
+        """Run the prediction on the gold's databases; an answer when that decides."""
+        for database in self.prepared.databases(nocase):
             try:
-                gold, blocks = self._run_gold()
-            except (QueryError, OverBudgetError):
-                continue
-            try:
-                predicted = self.sandbox.run(self.predicted.sql)
-            except QueryError as error:
-                return pair.answer(Verdict.PREDICTION_ERROR, f"the prediction fails on some databases: {error}")
-            except OverBudgetError as error:
-                return pair.answer(Verdict.PREDICTION_OVER_BUDGET, f"the prediction was stopped: {error}")
-            if len(gold.columns) != len(predicted.columns):
-                return self._different(_Found(instance, gold, predicted), _columns_reason(gold, predicted))
-            if self.orders is None:
-                self.orders = ColumnOrders(len(gold.columns))
-            if self._is_open():
-                if self._row_counts_differ(gold, predicted):
-                    return self._different(_Found(instance, gold, predicted), shrink=False)
-                continue
-            pair.ran += 1
-            outcome = self._outcome(gold, predicted, blocks)
-            if nothing is None:
-                nothing = outcome.gold
-            elif outcome.gold and outcome.gold != nothing:
-                pair.telling += 1
-            if self.orders.separates_alone(outcome):
-                return self._different(_Found(instance, gold, predicted))
-            if not self.orders.accept(outcome):
-                fallback = _Found(instance, gold, predicted)
-                return self._different(fallback, "no one order of the columns agrees on all databases", shrink=False)
-        if pair.telling == 0:
-            return pair.answer(
-                Verdict.UNDECIDED, "no database made the gold return anything, so agreement means nothing"
-            )
-        if self.orders is not None and not self.orders.as_written:
-            pair.notes.append("the columns agree in another order")
-        return pair.answer(Verdict.MATCH, f"the same results on {pair.ran} databases, {pair.telling} of them not empty")
+                result = database.sandbox.run(predicted.sql)
+            except (QueryError, OverBudgetError) as error:
+                return self._failed(error)
+            expected = database.expected
+            found = Found(database.instance, expected.result, result)
+            rows = normal_rows(result.rows, self.gold.ignore_case)
+            if answer := self._compare(found, Outcome(expected.rows, rows, expected.blocks), predicted, nocase):
+                return answer
+        return None
 
-    def _run_gold(self) -> tuple[Result, list[int] | None]:
-        """The gold's result, and where its order keys change if it orders."""
-        if self.variants.keyed is None:
-            gold = self.sandbox.run(self.gold.sql)
-            return gold, [1] * len(gold.rows) if self.variants.ordered else None
-        keyed = self.sandbox.run(self.variants.keyed)
-        width = len(keyed.columns) - sum(name.startswith("__order_key_") for name in keyed.columns)
-        blocks = block_lengths(keyed, self.variants.key_places, self.pair.ignore_case)
-        return Result(keyed.columns[:width], [row[:width] for row in keyed.rows]), blocks
+    def _proved(self, predicted: Query) -> Comparison | None:
+        form = self.prepared.form
+        if form is not None and form == canonical(predicted):
+            return self.answer(Verdict.MATCH, "the same query but for names and the order of conditions")
+        return None
 
-    def _is_open(self) -> bool:
-        """Whether the gold leaves its result open on the database at hand: a tie at a cut, an arbitrary row."""
-        found = self.variants
-        try:
-            if found.uncut is not None:
-                rows = self.sandbox.run(found.uncut).rows
-                keys = [normal_rows([tuple(row[place] for place in found.key_places)], True) for row in rows]
-                if any(0 < cut < len(keys) and keys[cut - 1] == keys[cut] for cut in found.cuts):
-                    return True
-            if found.lowest is None or found.highest is None:
-                return False
-            low, high = self.sandbox.run(found.lowest), self.sandbox.run(found.highest)
-        except (QueryError, OverBudgetError):
-            return True
-        return Counter(low.rows) != Counter(high.rows)
-
-    def _row_counts_differ(self, gold: Result, predicted: Result) -> bool:
-        """Whether the gold, open only in which row of a group it shows, returns another number of rows anyhow."""
-        found = self.variants
-        if not found.only_bare or found.lowest is None or found.highest is None:
-            return False
-        low, high = self.sandbox.run(found.lowest), self.sandbox.run(found.highest)
-        return len(low.rows) == len(high.rows) == len(gold.rows) != len(predicted.rows)
-
-    def _outcome(self, gold: Result, predicted: Result, blocks: list[int] | None) -> Outcome:
-        fold = self.pair.ignore_case
-        return Outcome(normal_rows(gold.rows, fold), normal_rows(predicted.rows, fold), blocks)
-
-    def _different(self, found: _Found, reason: str = "", shrink: bool = True) -> Comparison:
-        if shrink:
-            found = self._shrunk(found)
-        if len(found.gold.columns) == len(found.predicted.columns) and not reason:
-            reason = _rows_reason(found, self.variants.ordered)
-        witness = Witness(
-            script(self.pair.schema, found.instance, self.nocase),
-            self.gold.sql,
-            self.predicted.sql,
-            Table(found.gold.columns, jsonable(found.gold.rows)),
-            Table(found.predicted.columns, jsonable(found.predicted.rows)),
+    def _on_own_databases(self, predicted: Query, nocase: bool) -> Comparison:
+        """Draw databases for the two queries together, in which the prediction's own values and conditions occur."""
+        gold = self.gold
+        scopes = [query.scope for query in (gold.query, predicted) if query.scope is not None]
+        source = Instances(
+            gold.schema,
+            scopes,
+            2,
+            collect(scopes),
+            gold.keys,
+            gold.assumptions,
+            ignore_case=gold.ignore_case,
+            seed=gold.seed(predicted.sql),
         )
-        return self.pair.answer(Verdict.DIFFERENT, reason, witness)
+        sandbox = self.prepared.scratch(nocase)
+        nothing: list[tuple] | None = None
+        for count, instance in enumerate(source.draw(MORE_DATABASES)):
+            if count > PAIR_DATABASES and self.telling >= ENOUGH:
+                break
+            sandbox.load(instance)
+            expected = gold.expected(sandbox)
+            if expected is None:
+                continue
+            try:
+                result = sandbox.run(predicted.sql)
+            except (QueryError, OverBudgetError) as error:
+                return self._failed(error)
+            found = Found(instance, expected.result, result)
+            if expected.open:
+                if len(expected.result.columns) != len(result.columns) or (
+                    expected.count_certain and len(expected.rows) != len(result.rows)
+                ):
+                    return self._different(found, predicted, nocase, shrink=False)
+                continue
+            if nothing is None:
+                nothing = expected.rows
+            elif expected.rows and expected.rows != nothing:
+                self.telling += 1
+            outcome = Outcome(expected.rows, normal_rows(result.rows, gold.ignore_case), expected.blocks)
+            if answer := self._compare(found, outcome, predicted, nocase):
+                return answer
+        return self._agreed()
 
-    def _shrunk(self, found: _Found) -> _Found:
-        """Take rows away while the two still differ and the assumptions still hold."""
-        budget = _SHRINK_RUNS
-        step = max([len(rows) for rows in found.instance.values()], default=0) // 2 or 1
-        while step and budget > 0:
-            removed = False
-            for name in list(found.instance):
-                start = 0
-                while start < len(found.instance[name]) and budget > 0:
-                    rows = found.instance[name]
-                    smaller = {**found.instance, name: rows[:start] + rows[start + step :]}
-                    budget -= 1
-                    tried = self._differs_on(smaller)
-                    if tried is None:
-                        start += step
-                    else:
-                        found, removed = tried, True
-            step = step if removed and step == 1 else step // 2
-        return found
-
-    def _differs_on(self, instance: Instance) -> _Found | None:
-        if not obeys(instance, self.pair.schema, self.keys):
+    def _compare(self, found: Found, outcome: Outcome, predicted: Query, nocase: bool) -> Comparison | None:
+        """Take one more outcome; an answer when it tells the two apart."""
+        width = len(found.gold.columns)
+        self.ran += 1
+        if width != len(found.predicted.columns):
+            return self._different(found, predicted, nocase)
+        if self.orders is None:
+            self.orders = ColumnOrders(width)
+        if self.orders.accept(outcome):
             return None
-        self.sandbox.load(instance)
-        try:
-            gold, blocks = self._run_gold()
-            predicted = self.sandbox.run(self.predicted.sql)
-        except (QueryError, OverBudgetError):
-            return None
-        if len(gold.columns) != len(predicted.columns):
-            return _Found(instance, gold, predicted)
-        if self._is_open():
-            return None
-        differs = ColumnOrders(len(gold.columns)).separates_alone(self._outcome(gold, predicted, blocks))
-        return _Found(instance, gold, predicted) if differs else None
+        if self.orders.separates_alone(outcome):
+            return self._different(found, predicted, nocase)
+        reason = "no one order of the columns agrees on all databases"
+        return self._different(found, predicted, nocase, reason, shrink=False)
+
+    def _agreed(self) -> Comparison:
+        """The answer when nothing told the two apart."""
+        adequacy = self.prepared.suite.adequacy
+        telling = self.telling + adequacy.non_empty
+        if telling == 0:
+            reason = "no database made the gold return anything, so agreement means nothing"
+            return self.answer(Verdict.UNDECIDED, reason)
+        if adequacy.score is not None and adequacy.score < THRESHOLD:
+            total = adequacy.killed + len(adequacy.alive)
+            reason = (
+                f"the databases tell this gold from {adequacy.killed} of {total} mutants, so agreement means little"
+            )
+            return self.answer(Verdict.UNDECIDED, reason)
+        if self.orders is not None and not self.orders.as_written:
+            self.notes.append("the columns agree in another order")
+        return self.answer(Verdict.MATCH, f"the same results on {self.ran} databases, {telling} of them not empty")
+
+    def _failed(self, error: Exception) -> Comparison:
+        if isinstance(error, OverBudgetError):
+            return self.answer(Verdict.PREDICTION_OVER_BUDGET, f"the prediction was stopped: {error}")
+        return self.answer(Verdict.PREDICTION_ERROR, f"the prediction fails on some databases: {error}")
+
+    def _different(
+        self, found: Found, predicted: Query, nocase: bool, reason: str = "", shrink: bool = True
+    ) -> Comparison:
+        if shrink:
+            found = with_fewer_rows(found, self.gold, predicted, self.prepared.scratch(nocase))
+        reason = reason or _why(found.gold, found.predicted, self.gold.variants.ordered)
+        return self.answer(Verdict.DIFFERENT, reason, witness_of(found, self.gold, predicted, nocase))
 
 
-def _seed(schema: Schema, gold: str, predicted: str, assumptions: Assumptions) -> int:
-    text = "\0".join([str(VERSION), *schema.ddl(), gold, predicted, assumptions])
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
-
-
-def _columns_reason(gold: Result, predicted: Result) -> str:
-    return f"the gold returns {_count(len(gold.columns), 'column')}, the prediction {len(predicted.columns)}"
-
-
-def _rows_reason(found: _Found, ordered: bool) -> str:
-    gold, predicted = len(found.gold.rows), len(found.predicted.rows)
-    if gold != predicted:
-        return f"the gold returns {_count(gold, 'row')}, the prediction {predicted}"
-    if ordered and sorted(map(repr, found.gold.rows)) == sorted(map(repr, found.predicted.rows)):
+def _why(gold: Result, predicted: Result, ordered: bool) -> str:
+    """One line on how two results differ."""
+    if len(gold.columns) != len(predicted.columns):
+        return f"the gold returns {_count(gold.columns, 'column')}, the prediction {len(predicted.columns)}"
+    if len(gold.rows) != len(predicted.rows):
+        return f"the gold returns {_count(gold.rows, 'row')}, the prediction {len(predicted.rows)}"
+    if ordered and sorted(map(repr, gold.rows)) == sorted(map(repr, predicted.rows)):
         return "the rows come in another order than the gold asks for"
-    return f"the gold and the prediction return {_count(gold, 'row')} each, with other values"
+    return f"the gold and the prediction return {_count(gold.rows, 'row')} each, with other values"
 
 
-def _count(number: int, what: str) -> str:
+def _count(items: Iterable, what: str) -> str:
+    number = len(list(items))
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

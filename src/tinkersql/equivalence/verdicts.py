@@ -73,6 +73,42 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class Adequacy:
+    """A gold's certificate: how well its databases probe it.
+
+    Attributes:
+        mutants: small wrong versions of the gold that run.
+        killed: those that some database tells from the gold.
+        alive: the operators of those that none does, one entry each.
+        equivalent: by the name of the proof, how many of the mutants mean the same as the gold.
+        databases: databases kept.
+        non_empty: those on which the gold's result says more than on empty tables.
+    """
+
+    mutants: int = 0
+    killed: int = 0
+    alive: list[str] = field(default_factory=list)
+    equivalent: dict[str, int] = field(default_factory=dict)
+    databases: int = 0
+    non_empty: int = 0
+
+    @property
+    def score(self) -> float | None:
+        """Killed mutants of all that are not proved equivalent; None when there are none."""
+        total = self.killed + len(self.alive)
+        return self.killed / total if total else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy, with the score."""
+        return {**asdict(self), "score": self.score}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Adequacy":
+        """The inverse of ``to_dict``."""
+        return cls(**{key: value for key, value in data.items() if key != "score"})
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The judge's answer about one prediction.
 
@@ -83,7 +119,7 @@ class Comparison:
         witness: present exactly when the verdict is ``different``.
         assumptions: the step of the ladder under which the verdict holds.
         notes: what a reader should know besides, such as a free column order or a translated dialect.
-        adequacy: how well the databases probe this gold: databases run, databases on which its result meant something.
+        adequacy: how well the databases probe this gold; None when it does not run.
     """
 
     verdict: Verdict
@@ -92,7 +128,7 @@ class Comparison:
     witness: Witness | None = None
     assumptions: Assumptions = Assumptions.HEADLINE
     notes: list[str] = field(default_factory=list)
-    adequacy: dict[str, int] | None = None
+    adequacy: Adequacy | None = None
 
     @property
     def matches(self) -> bool:
@@ -101,10 +137,15 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy."""
-        data = asdict(self)
-        data["verdict"], data["assumptions"] = str(self.verdict), str(self.assumptions)
-        data["witness"] = self.witness.to_dict() if self.witness else None
-        return data
+        return {
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "predicted": self.predicted,
+            "witness": self.witness.to_dict() if self.witness else None,
+            "assumptions": str(self.assumptions),
+            "notes": self.notes,
+            "adequacy": self.adequacy.to_dict() if self.adequacy else None,
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Comparison":
@@ -119,5 +160,6 @@ class Comparison:
                 "verdict": Verdict(data["verdict"]),
                 "assumptions": Assumptions(data["assumptions"]),
                 "witness": witness,
+                "adequacy": Adequacy.from_dict(data["adequacy"]) if data.get("adequacy") else None,
             }
         )

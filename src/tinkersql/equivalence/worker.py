@@ -1,23 +1,32 @@
 """The process in which pairs are judged: ``python -P -m tinkersql.equivalence.worker``.
 
 It reads requests from standard input and writes answers to standard output (see ``messages``). It limits itself before
-the first request: memory, processor time for each pair, no file can be written. It ends when its input ends or its
-parent is gone.
+the first request: memory, time for each pair, no file can be written. It ends when its input or its parent does.
 """
 
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from tinkersql.equivalence.judge import judge
+from tinkersql.equivalence.golds import Gold
+from tinkersql.equivalence.judge import Judge
 from tinkersql.equivalence.messages import read_message, write_message
+from tinkersql.equivalence.store import SuiteStore
+from tinkersql.equivalence.suites import Suite
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
 
 MEMORY = 1024 * 2**20
 SECONDS_PER_PAIR = 5
+"""Of processor time."""
+DEADLINE = 30
+"""Seconds for one pair by the clock; the budgets inside end it long before."""
 
 
 def main() -> None:
@@ -29,17 +38,41 @@ def main() -> None:
     write_message(sink, {"ready": True})
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads what is said from here on
     os.dup2(2, 1)
+    suites = _Suites()
+    judge = Judge(suites.get)
     with contextlib.suppress(BrokenPipeError):
         while (request := read_message(source)) is not None:
-            _allow_seconds()
-            write_message(sink, answer(request).to_dict())
+            suites.folder = request["suites"]
+            for schema, golds, predicted in request["pairs"]:
+                _allow_time()
+                answer = _answer(judge, schema, golds, predicted, Assumptions(request["assumptions"]))
+                write_message(sink, {"answer": answer.to_dict(), "suites": suites.take_fresh()})
 
 
-def answer(request: dict) -> Comparison:
-    """Judge one request; whatever goes wrong becomes a verdict, because no input may end the worker."""
-    assumptions = Assumptions(request["assumptions"])
+class _Suites:
+    """Reads suites from the store, and remembers those that it had to build, for the parent to keep."""
+
+    def __init__(self) -> None:
+        self.folder = ""
+        self._fresh: list[tuple[str, dict[str, Any]]] = []
+
+    def get(self, gold: Gold, build: Callable[[], Suite]) -> Suite:
+        key = gold.key
+        with contextlib.suppress(KeyError, TypeError, AttributeError):  # nothing there, or of another shape
+            return Suite.from_dict(SuiteStore(Path(self.folder)).read(key))
+        suite = build()
+        self._fresh.append((key, suite.to_dict()))
+        return suite
+
+    def take_fresh(self) -> list[tuple[str, dict[str, Any]]]:
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+
+def _answer(judge: Judge, schema: str, golds: list[str], predicted: str, assumptions: Assumptions) -> Comparison:
+    """Judge one pair; whatever goes wrong becomes a verdict, because no input may end the worker."""
     try:
-        return judge(request["schema"], request["golds"], request["predicted"], assumptions)
+        return judge.judge(schema, golds, predicted, assumptions)
     except (MemoryError, RecursionError):
         reason = "the prediction was stopped: it is nested too deeply or needs too much memory"
         return Comparison(Verdict.PREDICTION_OVER_BUDGET, reason, assumptions=assumptions)
@@ -61,8 +94,9 @@ def _limit_process() -> None:
             resource.setrlimit(limit, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
 
 
-def _allow_seconds() -> None:
-    """Let the next pair use some seconds of processor time, counted from what has been used."""
+def _allow_time() -> None:
+    """Let the next pair use some seconds of processor time, counted from what has been used, and some by the clock."""
+    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a thread in C: works while Python is stuck
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

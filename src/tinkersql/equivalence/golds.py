@@ -1,0 +1,152 @@
+"""A gold query ready to be run: its text, its variants, and what it returns on a database."""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from importlib import metadata
+from pathlib import Path
+
+from tinkersql.equivalence.keys import find_keys
+from tinkersql.equivalence.lexing import meaningful, unquote
+from tinkersql.equivalence.reading import Query, read_query
+from tinkersql.equivalence.results import block_lengths, normal_rows
+from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, Sandbox
+from tinkersql.equivalence.schema import Schema
+from tinkersql.equivalence.variants import KEY_NAME, Variants, variants
+from tinkersql.equivalence.verdicts import Assumptions
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the gold returns on one database.
+
+    Attributes:
+        result: as SQLite returned it.
+        rows: as they are compared.
+        blocks: the lengths of the runs of rows between which the order keys change; None where order does not count.
+        open: whether the gold leaves its result open on this database, by a tie at a cut or an arbitrary row.
+        count_certain: whether the number of rows is certain although the result is open.
+    """
+
+    result: Result
+    rows: list[tuple]
+    blocks: list[int] | None
+    open: bool
+    count_certain: bool = False
+
+
+class Gold:
+    """A gold that runs.
+
+    Args:
+        schema: the tables.
+        sql: the query.
+        assumptions: what the databases may hold.
+
+    Raises:
+        QueryError: the gold does not run.
+        OverBudgetError: it was stopped.
+    """
+
+    def __init__(self, schema: Schema, sql: str, assumptions: Assumptions):
+        self.schema, self.assumptions = schema, assumptions
+        self.ignore_case = assumptions is Assumptions.NO_NULLS
+        self.keys = find_keys(schema, assumptions)
+        sandbox = Sandbox(schema)
+        try:
+            self.query: Query = read_query(sql, schema, sandbox)
+            self.variants = _usable(variants(self.query), sandbox)
+        finally:
+            sandbox.close()
+
+    @cached_property
+    def words(self) -> frozenset[str] | None:
+        """The words in its text; see ``words``."""
+        return words(self.query.sql)
+
+    @property
+    def key(self) -> str:
+        """The name of its suite: a hash of all that the suite depends on, in hexadecimal."""
+        return self._hash(_version()).hex()
+
+    def seed(self, *further: str) -> int:
+        """A number that depends on the schema, the gold, the assumptions and what else it is for."""
+        return int.from_bytes(self._hash(*further)[:8], "big")
+
+    def _hash(self, *further: str) -> bytes:
+        keys = f"{self.keys.unique} {self.keys.references} {sorted(self.keys.not_null)}"
+        parts = [*self.schema.ddl(), keys, self.query.sql, self.assumptions, *further]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
+
+    def expected(self, sandbox: Sandbox) -> Expected | None:
+        """What the gold returns on the database that the sandbox holds; None when it fails there."""
+        try:
+            result, blocks = self._run(sandbox)
+        except (QueryError, OverBudgetError):
+            return None
+        is_open, count_certain = self._openness(sandbox, result)
+        return Expected(result, normal_rows(result.rows, self.ignore_case), blocks, is_open, count_certain)
+
+    def _run(self, sandbox: Sandbox) -> tuple[Result, list[int] | None]:
+        found = self.variants
+        if found.keyed is None:
+            result = sandbox.run(self.query.sql)
+            return result, [1] * len(result.rows) if found.ordered else None
+        keyed = sandbox.run(found.keyed)
+        width = len(keyed.columns) - sum(name.startswith(KEY_NAME) for name in keyed.columns)
+        blocks = block_lengths(keyed, found.key_places, self.ignore_case)
+        return Result(keyed.columns[:width], [row[:width] for row in keyed.rows]), blocks
+
+    def _openness(self, sandbox: Sandbox, result: Result) -> tuple[bool, bool]:
+        found = self.variants
+        try:
+            if found.uncut is not None:
+                rows = sandbox.run(found.uncut).rows
+                keys = [normal_rows([tuple(row[place] for place in found.key_places)], True) for row in rows]
+                if any(0 < cut < len(keys) and keys[cut - 1] == keys[cut] for cut in found.cuts):
+                    return True, False
+            if found.lowest is None or found.highest is None:
+                return False, False
+            low, high = sandbox.run(found.lowest), sandbox.run(found.highest)
+        except (QueryError, OverBudgetError):
+            return True, False
+        is_open = Counter(low.rows) != Counter(high.rows)
+        return is_open, found.only_bare and len(low.rows) == len(high.rows) == len(result.rows)
+
+
+def words(sql: str) -> frozenset[str] | None:
+    """The names and other words in a query, in lower case; None when it means all columns without naming them."""
+    found, before = [], ""
+    for token in meaningful(sql):
+        if token.word == "NATURAL" or (token.text == "*" and before in ("SELECT", "DISTINCT", "ALL", ",", ".")):
+            return None
+        found.append(unquote(token.text).lower())
+        before = token.word or token.text
+    return frozenset(found)
+
+
+@cache
+def _version() -> str:
+    """What decides, besides the gold, how its suite turns out: the judge's own source, SQLite and the parser."""
+    digest = hashlib.sha256(f"{sqlite3.sqlite_version} {metadata.version('sqlglot')}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _usable(found: Variants, sandbox: Sandbox) -> Variants:
+    """Drop the variants that SQLite refuses."""
+    try:
+        for text in (found.lowest, found.highest):
+            if text is not None:
+                sandbox.run(text)
+    except (QueryError, OverBudgetError):
+        found = replace(found, lowest=None, highest=None)
+    try:
+        if found.keyed is not None:
+            sandbox.run(found.keyed)
+    except (QueryError, OverBudgetError):
+        found = replace(found, keyed=None, key_places=(), uncut=None, cuts=())
+    return found

@@ -1,0 +1,65 @@
+"""A gold with its suite loaded: connections that hold its databases, and what the gold returns on each."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from tinkersql.equivalence.canonical import canonical
+from tinkersql.equivalence.golds import Expected, Gold
+from tinkersql.equivalence.integrity import Instance
+from tinkersql.equivalence.sandbox import Sandbox
+from tinkersql.equivalence.suites import Suite
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database of the suite, and what the gold returns on it."""
+
+    sandbox: Sandbox
+    instance: Instance
+    expected: Expected
+
+
+class PreparedGold:
+    """What every prediction for one gold shares.
+
+    Some predictions are run with text columns that ignore letter case (see ``spelling``), which changes what the gold
+    returns; so there are up to two sets of databases, each made when it is first needed.
+    """
+
+    def __init__(self, gold: Gold, suite: Suite):
+        self.gold, self.suite = gold, suite
+        self._databases: dict[bool, list[Database]] = {}
+        self._scratch: dict[bool, Sandbox] = {}
+
+    @cached_property
+    def form(self) -> str | None:
+        """The gold's canonical form."""
+        return canonical(self.gold.query)
+
+    def databases(self, nocase: bool) -> list[Database]:
+        """The suite's databases on which the gold's result is certain, from small to large."""
+        if nocase not in self._databases:
+            self._databases[nocase] = []
+            for instance in self.suite.databases:
+                sandbox = Sandbox(self.gold.schema, nocase)
+                sandbox.load(instance)
+                expected = self.gold.expected(sandbox)
+                if expected is None or expected.open:
+                    sandbox.close()
+                else:
+                    self._databases[nocase].append(Database(sandbox, instance, expected))
+        return self._databases[nocase]
+
+    def scratch(self, nocase: bool) -> Sandbox:
+        """A database to be filled at will."""
+        if nocase not in self._scratch:
+            self._scratch[nocase] = Sandbox(self.gold.schema, nocase)
+        return self._scratch[nocase]
+
+    def close(self) -> None:
+        """Free all databases."""
+        for database in (item for databases in self._databases.values() for item in databases):
+            database.sandbox.close()
+        for sandbox in self._scratch.values():
+            sandbox.close()
+        self._databases, self._scratch = {}, {}
