@@ -37,8 +37,9 @@ HEAP_LIMIT = 32 * 2**20
 _STEPS_PER_CALL = 250
 _CELLS_AT_ONCE = 200
 _SEARCHES_LIMIT = 100
+_VALUE_LENGTH, _ROW_LENGTH = 3_000, 1_000_000
 _LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 3_000,
+    sqlite3.SQLITE_LIMIT_LENGTH: _VALUE_LENGTH,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 4 * MAX_SQL,
     sqlite3.SQLITE_LIMIT_COLUMN: 250,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
@@ -146,11 +147,11 @@ class Sandbox:
     def load(self, rows: dict[str, list[tuple]]) -> None:
         """Replace all content. Keys are lower-case table names; each tuple has a value for every column.
 
-        Raises:
-            OverBudgetError: a row is longer than the sandbox lets values be.
+        Rows may be longer than the values that queries can make; a query that reads such a value is over budget.
         """
         connection = self._connection
         self._locked = False
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _ROW_LENGTH)
         try:
             connection.execute("BEGIN")
             for name in self._filled:
@@ -160,11 +161,12 @@ class Sandbox:
                     connection.executemany(insert, content)
             connection.execute("COMMIT")
             self._filled = {name for name, content in rows.items() if content and name in self._fillings}
-        except sqlite3.Error as error:
+        except BaseException:
             connection.execute("ROLLBACK")
-            raise self._explained(error) from None
+            raise
         finally:
             self._locked = True
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _VALUE_LENGTH)
 
     def run(self, sql: str, budget: Budget | None = None) -> Result:
         """Run one query.
