@@ -17,6 +17,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+MAX_ANSWER = 50_000
+"""Characters of a raw answer that are looked at: more than the longest statement that is run has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,13 @@ def tokens(sql: str, start: int = 0) -> Iterator[Token]:
 def meaningful(sql: str, start: int = 0) -> Iterator[Token]:
     """The tokens without spaces and comments."""
     return (token for token in tokens(sql, start) if token.kind not in ("space", "comment"))
+
+
+def bounded(answer: str) -> str:
+    """The answer, or of one that is far too long the first ``MAX_ANSWER`` characters behind the model's thoughts."""
+    if len(answer) <= MAX_ANSWER:
+        return answer
+    return answer[max(0, answer.rfind("</think")) :][:MAX_ANSWER]
 
 
 def unquote(text: str) -> str:
