@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ class Trainer:
         )
 
 
-def ask(reward, completions, gold=GOLD, schema=SCHEMA):
+def ask(reward: SqlReward, completions: list, gold: Any = GOLD, schema: Any = SCHEMA) -> list[float | None]:
     count = len(completions)
     return Trainer().call(reward, completions, schema=[schema] * count, gold=[gold] * count)
 
