@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from json import JSONDecodeError, JSONDecoder
 
-from tinkersql.equivalence.lexing import meaningful, tokens
+from tinkersql.equivalence.lexing import bounded, meaningful, tokens
 
 _BLANKS = " \t\r\n\f\v\u00a0\u200b\ufeff"
 _TAGS = (
@@ -106,7 +106,7 @@ def extract_sql(answer: str) -> str:
 
     A statement that is no query (such as ``DROP TABLE``) is returned too: refusing it is the judge's affair.
     """
-    text = _without_leading_marks(answer)
+    text = _without_leading_marks(bounded(answer))
     sql = _statement(text, 0) if _AT_ONCE.match(text) else ""
     if "<" in text:
         *_, thought = (None, *_END_OF_THOUGHT.finditer(text, len(sql)))
@@ -119,6 +119,7 @@ def extract_sql(answer: str) -> str:
 
 def first_statement(sql: str) -> str:
     """The text up to the first semicolon that stands outside of quotes and comments."""
+    sql = bounded(sql)
     if ";" not in sql:
         return sql.strip()
     for token in tokens(sql):
