@@ -83,6 +83,9 @@ class Instances:
         assumptions: where NULL may stand.
         ignore_case: whether values occur in one letter case only.
         seed: fixes every choice.
+
+    Attributes:
+        nullable: the columns in which NULL may stand.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class Instances:
             isinstance(block.node.args.get("group"), exp.Group) for blocks in self._blocks for block in blocks
         )
         self._shared = {*keys.references, *keys.references.values()}
-        self._nullable = {
+        self.nullable = {
             (name, column.name.lower())
             for name, table in schema.tables.items()
             for column in table.columns
@@ -227,7 +230,7 @@ class Instances:
     def _finished(self, rows: dict[str, list[Row]], shape: Shape, pools: dict[ColumnName, list[Value]]) -> Instance:
         """Give every column a value, then make keys unique and references point at something."""
         random, keys = self._random, self._keys
-        empty = {name for name in sorted(self._nullable) if shape.nulls >= 0.25 and random.random() < 0.4}
+        empty = {name for name in sorted(self.nullable) if shape.nulls >= 0.25 and random.random() < 0.4}
         content: Content = {}
         for name in self._schema.tables:
             content[name] = [self._filled(name, row, shape, pools, empty) for row in rows[name]]
@@ -257,9 +260,9 @@ class Instances:
             value = row[column] if column in row else self._random.choice(pools[key])
             if key in empty:
                 value = None
-            elif value is None and key not in self._nullable:
+            elif value is None and key not in self.nullable:
                 value = self._random.choice(pools[key])
-            elif key in self._nullable and column not in row and self._random.random() < shape.nulls:
+            elif key in self.nullable and column not in row and self._random.random() < shape.nulls:
                 value = None
             full[column] = value
         return full

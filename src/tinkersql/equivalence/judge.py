@@ -15,7 +15,7 @@ from tinkersql.equivalence.minimising import Found, with_fewer_rows, witness_of
 from tinkersql.equivalence.prepared import PreparedGold
 from tinkersql.equivalence.reading import Query, read_query
 from tinkersql.equivalence.results import ColumnOrders, Outcome, normal_rows
-from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result
+from tinkersql.equivalence.sandbox import Budget, OverBudgetError, QueryError, Result
 from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.equivalence.spelling import with_spelling_of
 from tinkersql.equivalence.suites import Suite, build_suite
@@ -30,6 +30,8 @@ ENOUGH = 30
 THRESHOLD = 0.6
 """A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
 _GOLDS_IN_MEMORY = 16
+_ANSWERS_IN_MEMORY = 64
+"""For each gold in memory."""
 
 GetSuite = Callable[[Gold, Callable[[], Suite]], Suite]
 """Called with a gold and the way to build its suite; may know the suite already."""
@@ -57,13 +59,22 @@ class Judge:
             if isinstance(gold, str):
                 answer = Comparison(Verdict.GOLD_ERROR, gold, sql, assumptions=assumptions)
             else:
-                answer = _Pair(gold, sql).judge()
+                answer = self._answer(gold, sql)
             if answer.verdict is Verdict.MATCH:
                 return answer
             answers.append(answer)
         usable = [answer for answer in answers if answer.verdict is not Verdict.GOLD_ERROR]
         decided = [answer for answer in usable if answer.verdict is not Verdict.UNDECIDED]
         return (decided or usable or answers)[0]
+
+    @staticmethod
+    def _answer(gold: PreparedGold, sql: str) -> Comparison:
+        """The answer about one prediction; samples of one model repeat themselves, so the latest are remembered."""
+        if sql not in gold.answers:
+            while len(gold.answers) >= _ANSWERS_IN_MEMORY:
+                gold.answers.popitem(last=False)
+            gold.answers[sql] = _Pair(gold, sql).judge()
+        return gold.answers[sql]
 
     def prepared(self, schema: str, gold: str, assumptions: Assumptions) -> PreparedGold | str:
         """The gold with its suite, or what is wrong with it."""
@@ -92,6 +103,7 @@ class _Pair:
 
     def __init__(self, prepared: PreparedGold, sql: str):
         self.prepared, self.gold, self.sql = prepared, prepared.gold, sql
+        self.budget = Budget()
         self.notes: list[str] = []
         self.ran = self.telling = 0
         self.orders: ColumnOrders | None = None
@@ -122,7 +134,7 @@ class _Pair:
         """Run the prediction on the gold's databases; an answer when that decides."""
         for database in self.prepared.databases(nocase):
             try:
-                result = database.sandbox.run(predicted.sql)
+                result = database.sandbox.run(predicted.sql, self.budget)
             except (QueryError, OverBudgetError) as error:
                 return self._failed(error)
             expected = database.expected
@@ -162,7 +174,7 @@ class _Pair:
             if expected is None:
                 continue
             try:
-                result = sandbox.run(predicted.sql)
+                result = sandbox.run(predicted.sql, self.budget)
             except (QueryError, OverBudgetError) as error:
                 return self._failed(error)
             found = Found(instance, expected.result, result)
@@ -222,7 +234,7 @@ class _Pair:
         self, found: Found, predicted: Query, nocase: bool, reason: str = "", shrink: bool = True
     ) -> Comparison:
         if shrink:
-            found = with_fewer_rows(found, self.gold, predicted, self.prepared.scratch(nocase))
+            found = with_fewer_rows(found, self.gold, predicted, self.prepared.scratch(nocase), self.budget)
         reason = reason or _why(found.gold, found.predicted, self.gold.variants.ordered)
         return self.answer(Verdict.DIFFERENT, reason, witness_of(found, self.gold, predicted, nocase))
 

@@ -6,7 +6,7 @@ from tinkersql.equivalence.golds import Gold, words
 from tinkersql.equivalence.integrity import Instance, obeys
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.results import ColumnOrders, Outcome, normal_rows
-from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, Sandbox, jsonable, script
+from tinkersql.equivalence.sandbox import Budget, OverBudgetError, QueryError, Result, Sandbox, jsonable, script
 from tinkersql.equivalence.schema import Schema
 from tinkersql.equivalence.verdicts import Table, Witness
 
@@ -22,7 +22,7 @@ class Found:
     predicted: Result
 
 
-def differ_on(instance: Instance, gold: Gold, predicted: Query, sandbox: Sandbox) -> Found | None:
+def differ_on(instance: Instance, gold: Gold, predicted: Query, sandbox: Sandbox, budget: Budget) -> Found | None:
     """Both results, if the database obeys the keys and tells the two apart for certain."""
     if not obeys(instance, gold.schema, gold.keys):
         return None
@@ -31,7 +31,7 @@ def differ_on(instance: Instance, gold: Gold, predicted: Query, sandbox: Sandbox
     if expected is None:
         return None
     try:
-        result = sandbox.run(predicted.sql)
+        result = sandbox.run(predicted.sql, budget)
     except (QueryError, OverBudgetError):
         return None
     found = Found(instance, expected.result, result)
@@ -44,7 +44,7 @@ def differ_on(instance: Instance, gold: Gold, predicted: Query, sandbox: Sandbox
     return found if ColumnOrders(width).separates_alone(outcome) else None
 
 
-def with_fewer_rows(found: Found, gold: Gold, predicted: Query, sandbox: Sandbox) -> Found:
+def with_fewer_rows(found: Found, gold: Gold, predicted: Query, sandbox: Sandbox, budget: Budget) -> Found:
     """Take rows away, first halves and then one by one, while the two still differ (delta debugging)."""
     runs = _MOST_RUNS
     step = max((len(rows) for rows in found.instance.values()), default=0) // 2 or 1
@@ -56,7 +56,7 @@ def with_fewer_rows(found: Found, gold: Gold, predicted: Query, sandbox: Sandbox
                 rows = found.instance[name]
                 smaller = {**found.instance, name: rows[:start] + rows[start + step :]}
                 runs -= 1
-                tried = differ_on(smaller, gold, predicted, sandbox)
+                tried = differ_on(smaller, gold, predicted, sandbox, budget)
                 if tried is None:
                     start += step
                 else:

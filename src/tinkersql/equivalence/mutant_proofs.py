@@ -80,6 +80,18 @@ def _distinct_key(mutant: Mutant, world: World) -> bool:
     return ref is not None and len(block.slots) == 1 and _has_key(ref[0], {ref}, block, world)
 
 
+def _key_of_group(mutant: Mutant, world: World) -> bool:
+    """What is grouped by besides a table's key, out of the same table, splits no group."""
+    block, group = mutant.block, mutant.node.parent
+    ref = block.ref(mutant.node)
+    if not isinstance(group, exp.Group) or ref is None or ref[0] not in block.slots:
+        return False
+    others = {block.ref(item) for item in group.expressions if item is not mutant.node} - {None}
+    changed = block.ref(mutant.changed) or _own_column(mutant.changed, block)
+    same_table = mutant.changed is None or (changed is not None and changed[0] == ref[0])
+    return same_table and _has_key(ref[0], {item for item in others if item}, block, world)
+
+
 def _count_not_null(mutant: Mutant, world: World) -> bool:
     """COUNT of any column that never holds NULL counts the rows."""
     counted = mutant.node if isinstance(mutant.node, exp.Count) else mutant.node.parent
@@ -97,8 +109,10 @@ def _never_null(node: exp.Expr, block: Scope, world: World) -> bool:
     return ref is not None and ref[0] in block.slots and (_table(block, ref), ref[1]) not in world.nullable
 
 
-def _own_column(node: exp.Column, block: Scope) -> Ref | None:
+def _own_column(node: exp.Expr | None, block: Scope) -> Ref | None:
     """What a column that an operator made means: it names one of the block's tables, or the only one that has it."""
+    if not isinstance(node, exp.Column):
+        return None
     name, qualifier = node.name.lower(), node.table.lower()
     found = [columns[name] for alias, columns in block.sources.items() if name in columns and qualifier in ("", alias)]
     return found[0] if found else None
@@ -201,6 +215,7 @@ RULES: dict[str, Callable[[Mutant, World], bool]] = {
     "key lookup": _key_lookup,
     "distinct groups": _distinct_groups,
     "distinct key": _distinct_key,
+    "key of the group": _key_of_group,
     "count without NULL": _count_not_null,
     "reference join": _reference_join,
     "NULL rejected": _null_rejected,

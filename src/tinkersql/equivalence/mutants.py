@@ -186,9 +186,12 @@ def _column(block: Scope) -> Iterator[Change]:
         place = [name.lower() for name in names].index(ref[1])
         for other in dict.fromkeys(names[step % len(names)] for step in (place + 1, place - 1)):
             if other.lower() != ref[1]:
-                changed = node.copy()
-                changed.set("this", exp.to_identifier(other, quoted=True))
-                yield node, changed
+                alias = next(alias for alias, columns in block.sources.items() if columns.get(ref[1]) == ref)
+                yield node, _column_of(alias, other)
+
+
+def _column_of(alias: str, name: str) -> exp.Column:
+    return exp.Column(this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
 
 
 def _direction(block: Scope) -> Iterator[Change]:
@@ -257,8 +260,7 @@ def _count(block: Scope) -> Iterator[Change]:
             first = next(iter(block.slots.items()), None)
             alias = next(iter(block.sources), None)
             if first is not None and alias is not None and first[1].columns:
-                name = exp.to_identifier(first[1].columns[-1].name, quoted=True)
-                yield node, exp.Count(this=exp.Column(this=name, table=exp.to_identifier(alias, quoted=True)))
+                yield node, exp.Count(this=_column_of(alias, first[1].columns[-1].name))
         elif isinstance(node.this, exp.Column):
             yield node, exp.Count(this=exp.Star())
 
@@ -311,10 +313,7 @@ def _added_condition(block: Scope) -> Iterator[Change]:
     for alias, columns in block.sources.items():
         for name, ref in columns.items():
             if ref is not None and ref not in used:
-                column = exp.Column(
-                    this=exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True)
-                )
-                added = exp.EQ(this=column, expression=exp.Literal.string("amber"))
+                added = exp.EQ(this=_column_of(alias, name), expression=exp.Literal.string("amber"))
                 yield where.this, exp.And(this=_closed(where.this), expression=added)
                 return
 

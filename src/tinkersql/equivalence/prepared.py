@@ -1,5 +1,6 @@
 """A gold with its suite loaded: connections that hold its databases, and what the gold returns on each."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +9,7 @@ from tinkersql.equivalence.golds import Expected, Gold
 from tinkersql.equivalence.integrity import Instance
 from tinkersql.equivalence.sandbox import Sandbox
 from tinkersql.equivalence.suites import Suite
+from tinkersql.equivalence.verdicts import Comparison
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class PreparedGold:
 
     def __init__(self, gold: Gold, suite: Suite):
         self.gold, self.suite = gold, suite
+        self.answers: OrderedDict[str, Comparison] = OrderedDict()
         self._databases: dict[bool, list[Database]] = {}
         self._scratch: dict[bool, Sandbox] = {}
 

@@ -87,7 +87,7 @@ class _Builder:
             if len(self.kept) >= MOST_KEPT or (self.telling >= FIRST and (not self.alive or idle >= PATIENCE)):
                 break
         equivalent: dict[str, int] = {}
-        world = World(gold.keys, frozenset(source._nullable))
+        world = World(gold.keys, frozenset(source.nullable))
         for mutant in list(self.alive):
             if rule := proof(mutant, world):
                 self.alive.remove(mutant)
