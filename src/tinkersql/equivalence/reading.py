@@ -4,32 +4,43 @@ The policies on double quotes, which SQLite takes for a name and, failing that, 
 
 * gold: ``"text"`` that is no column in scope is a string, as in the WikiSQL data;
 * prediction: it is a string where a value is expected (compared or combined with a column), because models that learn
-  from such data write values so, and where the gold has the same value; anywhere else it is a misspelt column, which is
-  an error and never a constant.
+  from such data write values so, and where the gold has the same value, unless it is counted, sorted or grouped by;
+  anywhere else it is a misspelt column, which is an error and never a constant.
+
+Backticks and brackets always hold names. SQLite's hidden ``rowid`` is no column of the schema.
 """
 
+import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from sqlglot import exp
 
-from tinkersql.equivalence.dialects import DIALECTS, parse, translate
-from tinkersql.equivalence.lexing import meaningful, quote_text, unquote
-from tinkersql.equivalence.sandbox import MAX_SQL, OverBudgetError, QueryError, Sandbox
+from tinkersql.equivalence.dates import CLOCK
+from tinkersql.equivalence.dialects import likely, parse, text_of, translated
+from tinkersql.equivalence.lexing import Token, meaningful, quote_text
+from tinkersql.equivalence.sandbox import FUNCTIONS, MAX_SQL, OverBudgetError, QueryError, Sandbox
 from tinkersql.equivalence.schema import RESERVED, Schema
 from tinkersql.equivalence.scopes import Scope, bind, local_nodes
 
-CLOCK = "2024-06-15 12:30:00"
-"""What ``now`` means, so that a verdict never depends on the day."""
 _CLOCK_WORDS = {"CURRENT_DATE": CLOCK[:10], "CURRENT_TIME": CLOCK[11:], "CURRENT_TIMESTAMP": CLOCK}
+_CLOCK_FUNCTIONS = ("DATE", "TIME", "DATETIME", "JULIANDAY", "UNIXEPOCH", "STRFTIME")
+_MAY_READ_CLOCK = re.compile(r"current_|'now'|\b(?:date|time|datetime|julianday|unixepoch)\s*\(\s*\)|strftime", re.I)
+_HIDDEN = {"rowid", "oid", "_rowid_"}
+_TSQL_FORMAT = re.compile(r"\bFORMAT\s*\(\s*[^'()]+,\s*'[yMdHhms /:.-]+'\s*\)", re.IGNORECASE)
+_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
+_LITERAL = re.compile(r"""'([^']*(?:''[^']*)*)'|"[^"]*(?:""[^"]*)*"|`[^`]*`|--[^\n]*|/\*.*?(?:\*/|\Z)""", re.DOTALL)
 _STATEMENT_WORDS = {
     *("SELECT", "CASE", "CAST", "NOT", "NULL", "EXISTS", "DISTINCT", "ALL"),
     *("WITH", "VALUES", "LIKE", "GLOB", "BETWEEN", "IN", "IS"),
 }
-_BEFORE_NAMES = frozenset("SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN , ( . = < > + - /".split())  # noqa: SIM905
+_BEFORE_NAMES = frozenset(
+    "SELECT DISTINCT WHERE AND OR NOT BY ON HAVING THEN ELSE WHEN FROM JOIN , ( . = < > + - /".split()  # noqa: SIM905
+)
 
 
 class MisspeltNameError(QueryError):
-    """A double-quoted name that is no column in scope."""
+    """A quoted name that is no column in scope."""
 
 
 @dataclass
@@ -42,8 +53,10 @@ class Query:
     notes: list[str] = field(default_factory=list)
 
     def strings(self) -> list[str]:
-        """The string values in the query."""
-        return [unquote(token.text) for token in meaningful(self.sql) if token.kind == "string"]
+        """The string values in the query, in order."""
+        if "'" not in self.sql:
+            return []
+        return [found[1].replace("''", "'") for found in _LITERAL.finditer(self.sql) if found[1] is not None]
 
 
 def read_query(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None = None) -> Query:
@@ -63,48 +76,119 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None = 
     if len(sql) > MAX_SQL:
         raise OverBudgetError(f"it is longer than {MAX_SQL} characters")
     sql = _fix_clock(sql)
-    values = None if gold is None else {text.casefold() for text in gold.strings()}
-    try:
-        return _read_sqlite(sql, schema, sandbox, values)
-    except MisspeltNameError:
-        raise  # other dialects would read a string
-    except QueryError as error:
-        first = error
-    repaired = _quote_reserved(sql, schema)
-    for dialect, text in ((None, repaired), *((name, translate(sql, name)) for name in DIALECTS)):
-        if text is None or text == sql:
-            continue
+    first: QueryError | None = None
+    if not _TSQL_FORMAT.search(sql):
         try:
-            query = _read_sqlite(text, schema, sandbox, values)
+            return _read_sqlite(sql, schema, sandbox, gold)
+        except MisspeltNameError:
+            raise  # other dialects would read a string
+        except QueryError as error:
+            first = error
+    repaired = _quote_names(sql, schema)
+    if repaired != sql:
+        try:
+            return _read_sqlite(repaired, schema, sandbox, gold)
         except QueryError:
-            continue
-        if dialect is not None:
+            pass
+    if first is None or _may_be_foreign(repaired, str(first)):
+        for dialect in likely(repaired):
+            text = _translated(repaired, dialect, schema, gold)
+            if text is None:
+                continue
+            try:
+                query = _read_sqlite(text, schema, sandbox, gold)
+            except QueryError:
+                continue
             query.notes.append("translated into SQLite's dialect")
-        return query
+            return query
+    if first is None:
+        return _read_sqlite(sql, schema, sandbox, gold)
     raise first
 
 
-def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, values: set[str] | None) -> Query:
+def _may_be_foreign(sql: str, message: str) -> bool:
+    """Whether another dialect could explain the failure.
+
+    None does where a plain name is wrong and all functions are known, nor where letters follow on digits, which other
+    dialects read in ways of their own.
+    """
+    found = list(meaningful(sql))
+    for token, following in pairwise(found):
+        if token.kind == "number" and following.kind == "word" and token.end == following.start:
+            return False
+    if not message.startswith(("no such column", "no such table", "ambiguous column", "misuse of")):
+        return True
+    if message.startswith("no such table") and "." in message:
+        return True
+    return any(name.lower() not in FUNCTIONS and name.upper() not in RESERVED for name in _CALL.findall(sql))
+
+
+def _read_sqlite(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None) -> Query:
     tree = parse(sql)
     if tree is None:
         sandbox.run(sql)
         return Query(sql)
-    scope, unresolved = bind(tree, schema)
-    text, known = sql, {key for block in scope.everywhere() for key, ref in block.refs.items() if ref is not None}
-    for column in sorted(unresolved, key=lambda node: -node.this.meta.get("start", -1)):
-        start, end = column.this.meta.get("start", -1), column.this.meta.get("end", -1)
-        if column.table or not column.this.args.get("quoted") or start < 0 or sql[start] != '"':
-            continue
-        if values is not None and column.name.casefold() not in values and not _is_value(column, known):
-            raise MisspeltNameError(f'no such column: "{column.name}"')
-        text = text[:start] + quote_text(column.name) + text[end + 1 :]
+    scope, strings = _bound(tree, sql, schema, gold)
+    text = sql
+    for column in sorted(strings, key=_place, reverse=True):
+        text = text[: _place(column)] + quote_text(column.name) + text[column.this.meta["end"] + 1 :]
         column.replace(exp.Literal.string(column.name))
     sandbox.run(text)
     return Query(text, tree, scope)
 
 
-def _is_value(column: exp.Column, known: set[int]) -> bool:
+def _translated(sql: str, dialect: str, schema: Schema, gold: Query | None) -> str | None:
+    """The text in SQLite's dialect, or None where the dialect does not apply.
+
+    Raises:
+        MisspeltNameError: a quoted name is no column.
+    """
+    tree = translated(sql, dialect)
+    if tree is None:
+        return None
+    scope, strings = _bound(tree, sql, schema, gold, is_sqlite=False)
+    for column in strings:
+        column.replace(exp.Literal.string(column.name))
+    _spell_out_stars(scope)
+    return text_of(tree)
+
+
+def _bound(
+    tree: exp.Query, sql: str, schema: Schema, gold: Query | None, is_sqlite: bool = True
+) -> tuple[Scope, list[exp.Column]]:
+    """What the names mean, and which of the quoted ones are strings."""
+    scope, unresolved = bind(tree, schema)
+    strings = []
+    for column in unresolved:
+        if column.name.lower() in _HIDDEN:
+            raise MisspeltNameError(f"no such column: {column.name}")
+        start = _place(column)
+        if column.table or not column.this.args.get("quoted") or start < 0:
+            continue
+        if sql[start] != '"':
+            if is_sqlite:
+                continue  # SQLite says so itself
+            raise MisspeltNameError(f"no such column: {column.name}")
+        if gold is not None and not _is_value(column, scope) and not _is_value_of(gold, column):
+            raise MisspeltNameError(f'no such column: "{column.name}"')
+        strings.append(column)
+    return scope, strings
+
+
+def _place(column: exp.Column) -> int:
+    return column.this.meta.get("start", -1)
+
+
+def _is_value_of(gold: Query, column: exp.Column) -> bool:
+    """Whether the gold holds the same value, and the word is not counted, sorted or grouped by."""
+    if isinstance(column.parent, exp.AggFunc | exp.Distinct | exp.Ordered | exp.Group):
+        return False
+    return column.name.casefold() in {text.casefold() for text in gold.strings()}
+
+
+def _is_value(column: exp.Column, scope: Scope) -> bool:
     """Whether a double-quoted word stands beside something that is surely data: a column, an aggregate, a subquery."""
+    known = {key for block in scope.everywhere() for key, ref in block.refs.items() if ref is not None}
     node, parent = column, column.parent
     while parent is not None and not isinstance(parent, exp.Query | exp.Ordered | exp.Group | exp.Alias):
         for sibling in parent.iter_expressions():
@@ -117,38 +201,86 @@ def _is_value(column: exp.Column, known: set[int]) -> bool:
                     return True
                 if isinstance(part, exp.AggFunc | exp.Window):
                     return True
+        if isinstance(parent, exp.AggFunc):
+            return False
         node, parent = parent, parent.parent
     return False
 
 
+def _spell_out_stars(scope: Scope) -> None:
+    """Write the columns of ``SELECT * EXCEPT (a, b)``."""
+    for block in scope.everywhere():
+        items = block.node.expressions if isinstance(block.node, exp.Select) else []
+        for item in items:
+            star = item.this if isinstance(item, exp.Column) else item
+            left_out = star.args.get("except_") if isinstance(star, exp.Star) else None
+            if not left_out:
+                continue
+            names = {name.name.lower() for name in left_out}
+            wanted = item.table.lower() if isinstance(item, exp.Column) else ""
+            columns = [
+                exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
+                for alias, offered in block.sources.items()
+                for name in offered
+                if name not in names and wanted in ("", alias)
+            ]
+            block.node.set("expressions", [*(other for other in items if other is not item), *columns])
+            break
+
+
 def _fix_clock(sql: str) -> str:
-    """Replace the words that read the clock by one fixed time."""
+    """Give what would read the clock one fixed time: its words, ``'now'`` as a time, calls without a time."""
+    if not _MAY_READ_CLOCK.search(sql):
+        return sql
+    found = list(meaningful(sql))
     pieces, position = [], 0
-    for token in meaningful(sql):
-        value = _CLOCK_WORDS.get(token.word)
-        if token.kind == "string" and token.text.lower() == "'now'":
-            value = CLOCK
-        if value is not None:
-            pieces += [sql[position : token.start], quote_text(value)]
+    for index, token in enumerate(found):
+        before, after = found[max(index - 4, 0) : index], [item.text for item in found[index + 1 : index + 4]]
+        value = ""
+        if token.word in _CLOCK_WORDS and after[:1] != ["("]:
+            value = quote_text(_CLOCK_WORDS[token.word])
+        elif token.text.lower() == "'now'" and _is_time(before):
+            value = quote_text(CLOCK)
+        elif token.text == "(" and before and before[-1].word in _CLOCK_FUNCTIONS:
+            if after[:1] == [")"]:
+                value = f"({quote_text(CLOCK)}"
+            elif before[-1].word == "STRFTIME" and after[1:2] == [")"]:
+                value = f"({after[0]}, {quote_text(CLOCK)}"
+                token = found[index + 1]
+        if value:
+            pieces += [sql[position : token.start if value[0] != "(" else found[index].start], value]
             position = token.end
     return "".join([*pieces, sql[position:]])
 
 
-def _quote_reserved(sql: str, schema: Schema) -> str:
-    """Quote the reserved words that serve as names of this schema's columns or tables and stand where a name may."""
+def _is_time(before: list[Token]) -> bool:
+    """Whether these tokens open a time function up to the argument that is the time."""
+    texts = [token.word or token.text for token in before]
+    if len(texts) > 1 and texts[-1] == "(" and texts[-2] in _CLOCK_FUNCTIONS:
+        return True
+    return len(texts) > 3 and texts[-1] == "," and texts[-3:-2] == ["("] and texts[-4] == "STRFTIME"
+
+
+def _quote_names(sql: str, schema: Schema) -> str:
+    """Quote the schema's names that SQLite cannot read bare (reserved words, a digit first) where a name may stand."""
     names = {column.name.upper() for table in schema.tables.values() for column in table.columns}
-    names = ((names | {name.upper() for name in schema.tables}) & RESERVED) - _STATEMENT_WORDS
+    names |= {name.upper() for name in schema.tables}
+    names = {name for name in names if name in RESERVED or name[:1].isdigit()} - _STATEMENT_WORDS
     if not names:
         return sql
     found = list(meaningful(sql))
     pieces, position = [], 0
     for index, token in enumerate(found):
         before = found[index - 1] if index else None
-        after = found[index + 1].word if index + 1 < len(found) else ""
-        if token.word not in names or before is None or (before.word or before.text) not in _BEFORE_NAMES:
+        if before is None or (before.word or before.text) not in _BEFORE_NAMES or token.start < position:
             continue
-        if token.word in ("ORDER", "GROUP", "PARTITION") and after == "BY":
+        end, following = token.end, found[index + 1 : index + 2]
+        if token.kind == "number" and following and following[0].start == end:
+            end = following[0].end  # the lexer takes 2nd for a number and a word
+        if sql[token.start : end].upper() not in names:
             continue
-        pieces += [sql[position : token.start], f'"{token.text}"']
-        position = token.end
+        if token.word in ("ORDER", "GROUP", "PARTITION") and following and following[0].word == "BY":
+            continue
+        pieces += [sql[position : token.start], f'"{sql[token.start : end]}"']
+        position = end
     return "".join([*pieces, sql[position:]])
