@@ -149,6 +149,8 @@ class Sandbox:
 
         Rows may be longer than the values that queries can make; a query that reads such a value is over budget.
         """
+        if not self._filled and not any(rows.values()):
+            return
         connection = self._connection
         self._locked = False
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _ROW_LENGTH)
