@@ -196,6 +196,10 @@ class _Exam:
             )
         if bad_golds and name == "base":
             self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
+        if (weak := summary["weak_golds"]) and name == "base":
+            self._note(
+                f"{weak} of {len(examples)} expected queries cannot be probed well: hardly any answer to them can match."
+            )
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())

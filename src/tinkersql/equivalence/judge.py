@@ -19,7 +19,7 @@ from tinkersql.equivalence.sandbox import Budget, OverBudgetError, QueryError, R
 from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.equivalence.spelling import with_spelling_of
 from tinkersql.equivalence.suites import Suite, build_suite
-from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict, Witness
+from tinkersql.equivalence.verdicts import THRESHOLD, Assumptions, Comparison, Verdict, Witness
 
 PAIR_DATABASES = 40
 """Databases drawn for a prediction that survives the suite, besides the empty one."""
@@ -27,8 +27,6 @@ MORE_DATABASES = 120
 """Drawn instead when too few of the first said anything about the gold."""
 ENOUGH = 30
 """As many databases must make the gold return something, or more are drawn."""
-THRESHOLD = 0.6
-"""A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
 _GOLDS_IN_MEMORY = 16
 _ANSWERS_IN_MEMORY = 64
 """For each gold in memory."""
@@ -217,9 +215,7 @@ class _Pair:
             return self.answer(Verdict.UNDECIDED, reason)
         if adequacy.score is not None and adequacy.score < THRESHOLD:
             total = adequacy.killed + len(adequacy.alive)
-            reason = (
-                f"the databases tell this gold from {adequacy.killed} of {total} mutants, so agreement means little"
-            )
+            reason = f"the databases tell the gold from {adequacy.killed} of {total} mutants: agreement means little"
             return self.answer(Verdict.UNDECIDED, reason)
         if self.orders is not None and not self.orders.as_written:
             self.notes.append("the columns agree in another order")

@@ -5,6 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 
+THRESHOLD = 0.6
+"""A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
+
+
 class Verdict(StrEnum):
     """The six answers to "does the prediction mean the same as the gold?"."""
 
@@ -97,6 +101,11 @@ class Adequacy:
         """Killed mutants of all that are not proved equivalent; None when there are none."""
         total = self.killed + len(self.alive)
         return self.killed / total if total else None
+
+    @property
+    def sufficient(self) -> bool:
+        """Whether agreement on the databases may count: some are telling, and they kill enough mutants."""
+        return self.non_empty > 0 and (self.score is None or self.score >= THRESHOLD)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy, with the score."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from tinkersql.console import Reporter
@@ -65,10 +66,13 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Rate with interval, verdicts, ill-formed answers and rates by kind of query, JSON-ready.
 
     ``empty`` counts answers without a statement, ``not_sql`` those that no parser takes for a query, and ``cut_off``
-    those that met the token limit, and ``too_long`` questions that could not be asked.
+    those that met the token limit, and ``too_long`` questions that could not be asked. ``weak_golds`` counts questions
+    whose expected query the judge cannot probe well, and ``mutation_score`` is the mean share of mutants killed.
     """
     verdicts = Counter(str(p.comparison.verdict) for p in predictions)
     texts = [p.comparison.predicted for p in predictions]
+    certificates = [p.comparison.adequacy for p in predictions if p.comparison.adequacy is not None]
+    scores = [certificate.score for certificate in certificates if certificate.score is not None]
     groups: dict[str, list[bool]] = {}
     for prediction in predictions:
         groups.setdefault(kind_of(prediction.example.gold), []).append(prediction.right)
@@ -79,5 +83,7 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "not_sql": sum(bool(text) and not looks_like_sql(text) for text in texts),
         "cut_off": sum(p.answer.stop_reason == "length" for p in predictions),
         "too_long": sum(p.answer.stop_reason == "too_long" for p in predictions),
+        "weak_golds": sum(not certificate.sufficient for certificate in certificates),
+        "mutation_score": fmean(scores) if scores else None,
         "by_kind": {kind: tally(groups[kind]) for kind in KINDS if kind in groups},
     }
