@@ -198,7 +198,7 @@ class _Exam:
             self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
         if (weak := summary["weak_golds"]) and name == "base":
             self._note(
-                f"{weak} of {len(examples)} expected queries cannot be probed well: hardly any answer to them can match."
+                f"{weak} of {len(examples)} expected queries cannot be probed well, so hardly an answer matches."
             )
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")

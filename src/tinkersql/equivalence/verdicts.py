@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-
 THRESHOLD = 0.6
 """A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
 
