@@ -1,11 +1,13 @@
 """``tinkersql compare`` as a person or a script runs it."""
 
+import fcntl
 import json
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -122,6 +124,148 @@ def test_an_interrupted_run_leaves_the_old_result(tmp_path):
     assert sorted(tmp_path.iterdir()) == [out, pipe]
 
 
+def many(count):
+    """Lines of pairs, every one with a gold of its own, and one line that is none."""
+    records = [
+        {"schema": SCHEMA, "gold": f"SELECT id FROM orders WHERE amount > {n}", "predicted": GOLD} for n in range(count)
+    ]
+    return "".join(json.dumps(record) + "\n" for record in records) + "{nonsense\n"
+
+
+def test_the_same_command_goes_on_after_an_interruption(tmp_path):
+    path, out, partial = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    path.write_text(many(150))
+    out.write_text("old\n")
+    process = subprocess.Popen(command("--pairs", path, "--out", out), stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (partial.exists() and partial.stat().st_size > 5_000):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"answers are kept in {partial}, and the same command goes on" in stderr
+    assert out.read_text() == "old\n"
+    assert sorted(tmp_path.iterdir()) == [out, partial, path]
+
+    header, first, *rest = partial.read_text().splitlines(keepends=True)
+    marked = json.dumps({**json.loads(first), "reason": "from the first run"}) + "\n"
+    partial.write_text("".join([header, marked, *rest, '{"verdict": "mat']))  # cut off, as by a power failure
+    done = run("--pairs", path, "--out", out, "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == {"pairs": 150, "verdicts": {"different": 150}, "unreadable_lines": [151]}
+    whole = tmp_path / "whole.jsonl"
+    assert run("--pairs", path, "--out", whole).returncode == 2
+    found, expected = out.read_text().splitlines(), whole.read_text().splitlines()
+    assert json.loads(found[0])["reason"] == "from the first run"
+    assert found[1:] == expected[1:]
+    assert not partial.exists()
+
+
+def test_a_partial_result_of_something_else_is_not_touched(tmp_path):
+    path, out, partial = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    path.write_text(PAIR)
+    partial.write_text('{"answers to": "something else"}\n{"verdict": "match"}\n')
+    before = partial.read_text()
+    done = run("--pairs", path, "--out", out)
+    assert done.returncode == 2
+    assert "was begun with another input" in done.stderr
+    assert partial.read_text() == before
+    partial.unlink()
+    assert run("--pairs", path, "--out", out).returncode == 0
+
+
+def test_two_runs_never_write_one_output(tmp_path):
+    path, out, partial = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
+    path.write_text(PAIR)
+    with partial.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        done = run("--pairs", path, "--out", out)
+    assert done.returncode == 1
+    assert "another run" in done.stderr
+    assert not out.exists()
+
+
+def test_every_strange_line_gets_a_verdict_or_a_name(tmp_path):
+    path, out = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl"
+    base = {"schema": SCHEMA, "gold": GOLD, "predicted": GOLD}
+    padding = " OR amount = 7" * 80_000
+    judged = {
+        "a lone surrogate": ({**base, "predicted": "SELECT '\ud800'", "note": "\udcff"}, None),
+        "a surrogate in the gold": ({**base, "gold": "SELECT '\ud800'"}, None),
+        "a NUL": ({**base, "predicted": GOLD + "\0"}, None),
+        "a NUL in the schema": ({**base, "schema": SCHEMA + "\0"}, None),
+        "no table": ({**base, "schema": "no tables here"}, "gold_error"),
+        "no schema": ({**base, "schema": ""}, "gold_error"),
+        "gold of another schema": ({**base, "gold": "SELECT name FROM singer"}, "gold_error"),
+        "a megabyte": ({**base, "predicted": GOLD + padding}, None),
+        "a megabyte of gold": ({**base, "gold": GOLD + padding}, None),
+        "a megabyte of schema": ({**base, "schema": SCHEMA + "; -- " + padding}, "match"),
+    }
+    named = {
+        "cut off": b'{"schema": "CREATE',
+        "bytes": b'{"schema": "\xff\xfe", "gold": "", "predicted": ""}',
+        "a bare NUL": b'{"schema": "\0", "gold": "", "predicted": ""}',
+        "deep": b"[" * 100_000,
+        "digits": b"9" * 10_000,
+        "no gold": json.dumps({**base, "gold": []}).encode(),
+        "gold that is none": json.dumps({**base, "gold": [GOLD, None]}).encode(),
+        "no schema": json.dumps({**base, "schema": None}).encode(),
+    }
+    lines = [json.dumps(record).encode() for record, _ in judged.values()] + list(named.values())
+    path.write_bytes("\ufeff".encode() + b"\r\n".join([*lines, json.dumps(base).encode()]))
+    done = run("--pairs", path, "--out", out, "--json", "--workers", "2")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    first = len(judged) + 1
+    assert json.loads(done.stdout)["unreadable_lines"] == list(range(first, first + len(named)))
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(found) == len(judged) + 1
+    for (what, (record, verdict)), line in zip(judged.items(), found, strict=False):
+        assert line.items() >= record.items(), what
+        assert verdict in (None, line["verdict"]), what
+    assert found[-1]["verdict"] == "match"
+
+
+def peak(*arguments):
+    """The most memory that the command's own process had, in MiB, and its exit code and messages."""
+    program = (
+        "import resource, sys\n"
+        "from tinkersql.cli import main\n"
+        "try: main()\n"
+        "finally: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    arguments = [sys.executable, "-c", program, "compare", *map(str, arguments)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    return int(done.stderr.split()[-1]) / 1024, done.returncode, done.stderr
+
+
+def test_a_line_that_is_too_long_is_named_and_not_held_in_memory(tmp_path):
+    path, out = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl"
+    path.write_text(PAIR)
+    usual, _, _ = peak("--pairs", path, "--out", out)
+    with path.open("ab") as file:
+        file.truncate(300 * 2**20)  # NULs, that take no room on the disk
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + PAIR.encode())
+    memory, code, messages = peak("--pairs", path, "--out", out)
+    assert code == 2
+    assert "line 2: longer than 16 MiB" in messages
+    assert len(out.read_text().splitlines()) == 2
+    assert memory < usual + 100
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_pairs(tmp_path):
+    peaks = []
+    for count in (2_000, 40_000):
+        path = tmp_path / f"{count}.jsonl"
+        record = {"schema": SCHEMA, "gold": GOLD, "predicted": "none", "question": "?" * 1_000}
+        path.write_text((json.dumps(record) + "\n") * count)
+        memory, code, _ = peak("--pairs", path, "--out", tmp_path / "out.jsonl", "--workers", "2")
+        assert code == 0
+        peaks.append(memory)
+    assert peaks[1] < peaks[0] + 16
+
+
 def test_control_characters_never_reach_the_terminal():
     evil = "\x1b]0;owned\x07\x9b31m[red]:heart:"
     different = run(SCHEMA, GOLD, f"SELECT 'value{evil}' AS \"name{evil}\"\nFROM orders")
@@ -145,6 +289,8 @@ def test_control_characters_never_reach_the_terminal():
         ("no-such-file.sql", GOLD, GOLD),
         (SCHEMA, GOLD, GOLD, "--pairs", "x.jsonl"),
         (SCHEMA, GOLD, GOLD, "--out", "x.jsonl"),
+        (SCHEMA, GOLD, GOLD, "--workers", "2"),
+        (SCHEMA, GOLD, GOLD, "--ray", "local"),
         ("--pairs", "x.jsonl", "--json"),
         ("--pairs", "/dev/null", "--out", "no-such-folder/out.jsonl"),
         ("--pairs", "/dev/null", "--out", "/"),
