@@ -1,15 +1,18 @@
 """What all benchmarks share: pairs from JSONL, rates with their intervals, and figures as JSON."""
 
 import json
+import os
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
 from scipy.stats import binomtest
 
-from tinkersql.equivalence import Witness
+from tinkersql.equivalence import Comparison, Witness
 
 
 class Pair(TypedDict):
@@ -112,6 +115,13 @@ def _plain(value: Any) -> Any:
     return str(value) if value in (float("inf"), float("-inf")) else value
 
 
+def is_vacuous(answer: Comparison) -> bool:
+    """Whether a match rests on databases on which the gold returned nothing, and on no proof."""
+    certificate = answer.adequacy
+    tested = not answer.reason.startswith("the same query")
+    return answer.matches and tested and certificate is not None and certificate.non_empty == 0
+
+
 def witness_rows(witness: Witness) -> int:
     """How many rows the witness holds over all tables."""
     connection = sqlite3.connect(":memory:")
@@ -143,6 +153,20 @@ def tables_of(schema: str) -> dict[str, dict[str, str]]:
         }
     finally:
         connection.close()
+
+
+@contextmanager
+def fresh_cache() -> Iterator[None]:
+    """Let the judge keep its suites in a new folder, so that no earlier run makes this one look fast."""
+    before = os.environ.get("TINKERSQL_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TINKERSQL_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["TINKERSQL_CACHE"]
+            if before is not None:
+                os.environ["TINKERSQL_CACHE"] = before
 
 
 def take(items: Iterable[Any], limit: int | None) -> Iterator[Any]:

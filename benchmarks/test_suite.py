@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from figures import Pair
+from figures import LabelledPair
 
 _CHILD = Path(__file__).with_name("test_suite_child.py")
 
@@ -23,6 +23,7 @@ class TestSuite:
     Attributes:
         build_seconds: the time in which the databases of each new gold were made.
         judge_seconds: the time in which each pair was judged on them.
+        latest_build: what of the latest call's time went into making databases.
     """
 
     __test__ = False  # not for pytest, for which it is named
@@ -31,6 +32,7 @@ class TestSuite:
         """``schemas`` are used instead of a pair's own by the name of its database, such as the same with keys."""
         self.build_seconds: list[float] = []
         self.judge_seconds: list[float] = []
+        self.latest_build = 0.0
         self._schemas = schemas or {}
         command = [options.test_suite_python, str(_CHILD), str(options.test_suite.resolve())]
         if options.generator:
@@ -42,7 +44,7 @@ class TestSuite:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, encoding="utf-8"
         )
 
-    def __call__(self, pair: Pair) -> bool | None:
+    def __call__(self, pair: LabelledPair) -> bool | None:
         """Whether the evaluator accepts; None when it has no databases for the gold, or fails."""
         assert self._process.stdin
         assert self._process.stdout
@@ -58,8 +60,9 @@ class TestSuite:
             said = self._errors.read().strip().splitlines()
             sys.exit(f"error: the test-suite evaluator ended: {said[-1] if said else 'it gave no reason'}")
         said = json.loads(line)
-        if said["build"] > 0.001:
-            self.build_seconds.append(said["build"])
+        self.latest_build = said["build"]
+        if self.latest_build > 0.001:
+            self.build_seconds.append(self.latest_build)
         self.judge_seconds.append(said["seconds"])
         return said["accepts"]
 
