@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import chain
 
 from tinkersql.equivalence.lexing import Token, meaningful, unquote
-from tinkersql.equivalence.schema import Schema, Table, quote_name
+from tinkersql.equivalence.schema import Schema, SchemaError, Table, quote_name
 
 STEP_BUDGET = 100_000
 """Virtual machine steps for one execution; a usual query on the judge's small tables takes some hundreds."""
@@ -118,6 +118,9 @@ class Sandbox:
         nocase: let text columns ignore ASCII case.
         statements: how many compiled statements to keep. Worth it where the same queries run after each ``load``; 0 for
             a database that is kept and on which each query runs once.
+
+    Raises:
+        SchemaError: SQLite refuses one of the tables.
     """
 
     def __init__(self, schema: Schema, nocase: bool = False, statements: int = 16):
@@ -127,8 +130,12 @@ class Sandbox:
         connection.execute(f"PRAGMA hard_heap_limit={HEAP_LIMIT}")
         connection.execute("PRAGMA page_size=512")
         connection.execute("PRAGMA temp_store=MEMORY")
-        for statement in schema.ddl(nocase):
-            connection.execute(statement)
+        try:
+            for statement in schema.ddl(nocase):
+                connection.execute(statement)
+        except (sqlite3.Error, sqlite3.Warning, ValueError) as error:  # a reserved name, a character that none may hold
+            connection.close()
+            raise SchemaError(f"SQLite refuses a table of the schema: {_one_line(error)}") from None
         for limit, value in _LIMITS.items():
             connection.setlimit(limit, value)
         self._readable = frozenset(schema.tables)
@@ -218,7 +225,7 @@ class Sandbox:
             cursor.close()
 
     def _explained(self, error: Exception) -> Exception:
-        message = " ".join(str(error).split())[:300]
+        message = _one_line(error)
         if "interrupted" in message:
             return OverBudgetError("it takes too many steps")
         if "too big" in message or "too large" in message or "out of memory" in message:
@@ -291,6 +298,10 @@ def _arguments(found: list[Token], position: int) -> list[list[Token]]:
 
 def _is_literal(argument: list[Token], longest: int = _LONG_LITERAL) -> bool:
     return len(argument) == 1 and argument[0].kind == "string" and len(argument[0].text) <= longest
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _size(rows: list[tuple]) -> int:
