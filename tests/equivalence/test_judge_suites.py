@@ -10,7 +10,8 @@ from tinkersql.equivalence.facts import collect
 from tinkersql.equivalence.golds import Gold
 from tinkersql.equivalence.instances import Instances
 from tinkersql.equivalence.mutant_proofs import RULES, World, proof
-from tinkersql.equivalence.mutants import OPERATORS, mutants
+from tinkersql.equivalence.mutants import mutants
+from tinkersql.equivalence.operators import OPERATORS
 from tinkersql.equivalence.results import Outcome, normal_rows, same
 from tinkersql.equivalence.sandbox import QueryError, Sandbox
 from tinkersql.equivalence.schema import read_schema
