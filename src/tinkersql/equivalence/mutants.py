@@ -1,7 +1,8 @@
 """Mutants of a gold query: small wrong versions of it, against which its databases are measured.
 
-Databases that tell the gold from every mutant also tell it from most of the mistakes that a model makes. Mutants that mean the same as the gold are recognised by the named
-rules in ``mutant_proofs``; the rest, when no database kills them, count against the databases.
+Databases that tell the gold from every mutant also tell it from most of the mistakes that a model makes. The operators
+that make them are in ``operators``. Mutants that mean the same as the gold are recognised by the named rules in
+``mutant_proofs``; the rest, when no database kills them, count against the databases.
 """
 
 from dataclasses import dataclass
