@@ -28,5 +28,7 @@ def _schema(record: dict[str, Any], keys: bool) -> str:
             target = f"{quoted(tables[columns[parent][0]])} ({quoted(columns[parent][1])})"
             lines[columns[child][0]].append(f"FOREIGN KEY ({quoted(columns[child][1])}) REFERENCES {target}")
     return "; ".join(
-        f"CREATE TABLE {quoted(table)} ({', '.join(content)})" for table, content in zip(tables, lines, strict=True)
+        f"CREATE TABLE {quoted(table)} ({', '.join(content)})"
+        for table, content in zip(tables, lines, strict=True)
+        if not table.lower().startswith("sqlite_")  # SQLite's own, which nobody may create
     )

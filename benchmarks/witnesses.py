@@ -3,8 +3,8 @@
     python benchmarks/witnesses.py FOLDER/unlabelled.jsonl [--limit N] [--workers N] [--json results/witnesses.json]
 
 Also whether each witness obeys the headline's assumptions, how many rows the witnesses have over all their tables, the
-verdicts, and the longest waits for an answer (pairs are judged in small batches, so a wait may be for several). Pairs are
-streamed; memory stays constant.
+verdicts, and the longest waits for an answer (pairs are judged in small batches, so a wait may be for several). Pairs
+are streamed; memory stays constant.
 """
 
 import argparse
