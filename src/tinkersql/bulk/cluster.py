@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -119,13 +119,15 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
         with _no_stderr():
             ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
     except (Exception, SystemExit) as error:
-        raise SettingsError(f"Ray cannot be used at --ray {address}: {_first_line(error)}") from None
+        hint = "" if address == LOCAL else "; a cluster that asks for a token needs RAY_AUTH_MODE and RAY_AUTH_TOKEN"
+        raise SettingsError(f"Ray cannot be used at --ray {address}: {_first_line(error)}{hint}") from None
     for number, handler in handlers.items():  # Ray puts its own in their place
         signal.signal(number, handler)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     try:
-        yield ray
+        with redirect_stdout(sys.stderr):  # Ray prints that a worker died, and standard output is for results
+            yield ray
     finally:
         ray.shutdown()
 
