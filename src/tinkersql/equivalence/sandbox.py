@@ -19,7 +19,7 @@ from tinkersql.equivalence.schema import Schema, SchemaError, Table, quote_name
 
 STEP_BUDGET = 100_000
 """Virtual machine steps for one execution; a usual query on the judge's small tables takes some hundreds."""
-TOTAL_STEPS = 400_000
+TOTAL_STEPS = 1_000_000
 """Steps for all executions of one query together; executions that end within the first 250 are free."""
 SECONDS = 0.3
 """Processor time for all executions of one query together: only an outer guard, the steps end far sooner."""
