@@ -1,11 +1,14 @@
 """``tinkersql compare --pairs FOLDER``: parts in, parts out, by the command line."""
 
 import json
+import signal
+import subprocess
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bulk_command import SCHEMA, contents, pairs, read_lines, run, write_lines, write_table
+from bulk_command import SCHEMA, command, contents, pairs, read_lines, run, write_lines, write_table
 
 
 @pytest.fixture
@@ -120,6 +123,34 @@ def test_finished_parts_are_left_out_and_changed_ones_are_not(folder, tmp_path):
     assert [line["n"] for line in read_lines(out / "c.jsonl")] == [0, 1]
     assert run("--pairs", folder, "--out", out, "--assumptions", "open_world").returncode == 0
     assert {line["assumptions"] for line in read_lines(out / "a.jsonl")} == {"open_world"}
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_killed_run_goes_on_inside_a_part(tmp_path, suffix):
+    folder, out, whole = tmp_path / "in", tmp_path / "out", tmp_path / "whole"
+    folder.mkdir()
+    write = write_lines if suffix == "jsonl" else write_table
+    write(folder / f"a.{suffix}", pairs(4))
+    write(folder / f"b.{suffix}", pairs(300))
+    partial = out / f"b.{suffix}.partial"
+    process = subprocess.Popen(command("--pairs", folder, "--out", out), stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (partial.exists() and partial.stat().st_size > 5_000):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    header, first, *rest = partial.read_text().splitlines(keepends=True)
+    marked = json.dumps({**json.loads(first), "reason": "from the first run"}) + "\n"
+    partial.write_text("".join([header, marked, *rest]))
+    done = run("--pairs", folder, "--out", out, "--json")
+    assert json.loads(done.stdout)["verdicts"] == {"match": 152, "different": 152}
+    assert run("--pairs", folder, "--out", whole).returncode == 0
+    assert set(contents(out)) == set(contents(whole))
+    rows = [
+        read_lines(place / f"b.{suffix}") if suffix == "jsonl" else pq.read_table(place / f"b.{suffix}").to_pylist()
+        for place in (out, whole)
+    ]
+    assert rows[0][0]["reason"] == "from the first run"
+    assert rows[0][1:] == rows[1][1:]
 
 
 @pytest.mark.parametrize("missing", ["pyarrow", "ray"])

@@ -17,10 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tinkersql.bulk.jobs import Receipt, Task, Watcher, compare_part, finished, replay
+from tinkersql.bulk.jobs import Receipt, Task, Watcher, compare_part, finished, replay, resumable
 from tinkersql.equivalence import Assumptions, Comparison, compare
 from tinkersql.equivalence.client import Pair
-from tinkersql.errors import Interrupted, SettingsError, TinkersqlError
+from tinkersql.errors import SettingsError, TinkersqlError
 
 LOCAL = "local"
 """The address that starts a Ray of our own on this machine, for as long as the job lasts."""
@@ -56,7 +56,7 @@ def compare_on_ray(
             yield task, receipt
     if not waiting:
         return
-    with _connected(address, workers) as ray, _interruptible(tasks):
+    with _connected(address, workers) as ray, resumable(tasks[0]):
         size = min(workers or int(ray.cluster_resources().get("CPU", 1)), len(waiting))
         answers = ray.data.from_items(waiting, override_num_blocks=len(waiting)).map(
             _Actor,
@@ -154,15 +154,6 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), _PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise SettingsError(f"nobody answers at --ray {address} ({error})") from None
-
-
-@contextmanager
-def _interruptible(tasks: Sequence[Task]) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        kept = f"what was judged is kept in {tasks[0].target.parent}"
-        raise Interrupted(f"stopped; {kept}, and the same command goes on from there") from None
 
 
 def _one_line_errors(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

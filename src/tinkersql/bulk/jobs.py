@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -131,8 +132,7 @@ def compare_file(task: Task, judge: Judge, watch: Watcher, name: str = "") -> Re
             except KeyboardInterrupt:
                 if not journal.count:
                     raise
-                kept = f"{journal.count} answers are kept in {journal.path}"
-                raise Interrupted(f"stopped; {kept}, and the same command goes on from there") from None
+                raise Interrupted(_stopped(f"{journal.count} answers are kept in {journal.path}")) from None
     except TinkersqlError:
         raise
     except OSError as error:
@@ -188,14 +188,28 @@ def plan(folder: Path, out: Path, assumptions: Assumptions) -> list[Task]:
 
 
 def compare_parts(tasks: Iterable[Task], judge: Judge, watch: Watcher) -> Iterator[tuple[Task, Receipt]]:
-    """Compare part after part, those left out that are finished already."""
+    """Compare part after part, those left out that are finished already.
+
+    Raises:
+        As `compare_file`, but for `DataError`, which only ends the part and is in its receipt.
+    """
     for task in tasks:
         receipt = finished(task)
         if receipt is None:
-            yield task, compare_part(task, judge, watch)
+            with resumable(task):
+                receipt = compare_part(task, judge, watch)
         else:
             replay(task, receipt, watch)
-            yield task, receipt
+        yield task, receipt
+
+
+@contextmanager
+def resumable(task: Task) -> Iterator[None]:
+    """Ctrl-C in the block becomes `Interrupted`, which says where the task's folder is and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(_stopped(f"what was judged is kept in {task.target.parent}")) from None
 
 
 def compare_part(task: Task, judge: Judge, watch: Watcher) -> Receipt:
@@ -218,7 +232,7 @@ def finished(task: Task) -> Receipt | None:
         found = json.loads(_receipt_path(task).read_bytes())
     except (OSError, ValueError):
         return None
-    if found.pop("identity") != task.identity or not task.target.exists():
+    if found.pop("identity", None) != task.identity or not task.target.exists():
         return None
     return Receipt(**{**found, "unreadable": [(number, why) for number, why in found["unreadable"]]})
 
@@ -231,6 +245,10 @@ def replay(task: Task, receipt: Receipt, watch: Watcher) -> None:
     for number, why in receipt.unreadable:
         complain(number, why)
     watch.advance(receipt.pairs)
+
+
+def _stopped(kept: str) -> str:
+    return f"stopped; {kept}, and the same command goes on from there"
 
 
 def _receipt_path(task: Task) -> Path:
