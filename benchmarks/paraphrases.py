@@ -21,6 +21,10 @@ def _each(write) -> Operator:
     return operator
 
 
+def _capitals(text: str) -> str:
+    return "".join(letter.upper() if letter.isascii() else letter for letter in text)
+
+
 def reordered(lookup: Lookup, random: Random) -> str | None:
     parts = list(lookup.conditions)
     random.shuffle(parts)
@@ -38,7 +42,8 @@ def double_quoted(lookup: Lookup, random: Random) -> str | None:
 
 
 def other_case(lookup: Lookup, random: Random) -> str | None:
-    parts = [replace(c, value=c.value.upper()) if isinstance(c.value, str) else c for c in lookup.conditions]
+    """Values in capitals, but for letters outside ASCII, whose case SQLite itself never ignores."""
+    parts = [replace(c, value=_capitals(c.value)) if isinstance(c.value, str) else c for c in lookup.conditions]
     return replace(lookup, conditions=tuple(parts)).select()
 
 
