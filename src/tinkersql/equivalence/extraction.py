@@ -13,22 +13,24 @@ from json import JSONDecodeError, JSONDecoder
 
 from tinkersql.equivalence.lexing import bounded, meaningful, tokens
 
-_BLANKS = " \t\r\n\f\v\u00a0\u200b\ufeff"
+_BLANKS = " \t\r\n\f\v\u00a0\u200b\u2581\ufeff"
 _TAGS = (
     r"s|end|eos|bos|pad|unk|sep|cls|stop|eot|eof|br|p|end_of_turn|start_of_turn|end_of_text|endoftext|"
     r"sql|query|answer|output|response|result|final|code"
 )
 _SPECIAL = re.compile(
-    rf"<[|｜]|<(?:{_TAGS}|think)>|</[a-z]\w{{0,20}}>|\[/?(?:INST|SQL|END|EOS|SEP|PAD)\]", re.IGNORECASE
+    rf"<[|｜]|<(?:{_TAGS}|think|0x[0-9a-f]{{2}})>|</[a-z]\w{{0,20}}>|\[/?(?:INST|SQL|END|EOS|SEP|PAD)\]", re.IGNORECASE
 )
 _OPENING = ("<sql>", "<query>", "<answer>", "<code>", "[sql]")
 _LEADING = re.compile(
-    rf"[\s\u200b\ufeff]+|<[|｜][^|｜<>\n]{{1,40}}[|｜]>(?:(?:assistant|model)(?=\s))?|</?(?:{_TAGS})>|"
+    rf"[\s\u200b\ufeff]+|<[|｜][^|｜<>\n]{{1,40}}[|｜]>(?:(?:assistant|model)(?=\s|<))?|</?(?:{_TAGS})>|"
     rf"\[INST\](?s:.*?)\[/INST\]|\[/INST\]|\[SQL\]|(?:assistant|model)[ \t]*\n",
     re.IGNORECASE,
 )
 _THOUGHT = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
-_END_OF_THOUGHT = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
+_END_OF_THOUGHT = re.compile(
+    r"</(?:think|thinking|thought|reasoning)>|<\|end_of_thought\|>|\bfinal<\|message\|>", re.IGNORECASE
+)
 _FENCE = re.compile(r"```|~~~")
 _LANGUAGE = re.compile(
     r"[ \t]{0,8}(?:(?:sql\w{0,8}|postgres\w{0,8}|mysql|tsql|bigquery)\b|\w{0,16}[ \t]{0,8}\r?\n)", re.I
@@ -70,20 +72,22 @@ _OPERANDS = {"END", "NULL", "ASC", "DESC", "ONLY", "ROWS", "TIES"}
 """Keywords after which a query may be complete."""
 _JOINS_SELECTS = {"UNION", "ALL", "INTERSECT", "EXCEPT", "MINUS", "DISTINCT"}
 _NEXT_STATEMENT = re.compile(rf"{_OTHER}|GO\s*(?:\n|\Z)", re.IGNORECASE)
-_PROSE = re.compile(r"(\w+)(?:'\w+)?,? (\w+)(?:'\w+)?,? (\w+)")
+_PROSE = re.compile(r"\(?(\w+)(?:'\w+)?(?:(?<=Here|Note|Then|This|ever),)? (\w+)(?:'\w+)? (\w+)")
 _LEAD_INS = {"In", "As", "With", "For", "To", "If", "When", "On", "By", "Since", "And", "Where", "From"}
 """Keywords that start a sentence when they are written so."""
 _QUESTIONS = {"What", "Which", "How", "Who", "Whose"}
 _ITEM = re.compile(r"\d{1,2}[.)] +\w|[-*>] +[`\w]+,? +\w")
 """The start of an item of a list."""
+_END_OF_SENTENCE = re.compile(r"\.(?=\s+[A-Z][a-z']* [a-z]|\s*\Z)")
+_LABEL_OF_LINE = re.compile(r"[A-Za-z][\w ]{0,40}:(?=\s)")
 _LABELLED = re.compile(
-    r"(?:Answer|Explanation|Explain|Question|Results?|Output|Solution|Response|SQL\w{0,8}(?: query)?|Query|Note|"
+    r"\(?(?:Answer|Explanation|Explain|Question|Results?|Output|Solution|Response|SQL\w{0,8}(?: query)?|Query|Note|"
     r"Table(?: schema)?|Schema|Context|Input|Human|User|Assistant|Example)\s*:(?!:)",
     re.IGNORECASE,
 )
 _CONTINUES = re.compile(
     r"(?:FROM|WHERE|(?:GROUP|ORDER)\s+BY|HAVING|LIMIT|OFFSET|UNION|INTERSECT|EXCEPT|JOIN|INNER|LEFT|RIGHT|FULL|CROSS|"
-    r"NATURAL|ON|AND|OR|SELECT|AS|WINDOW|FETCH|[(),])(?:\b|(?<=[(),]))",
+    r"NATURAL|ON|AND|OR|SELECT|AS|WINDOW|FETCH|[),])(?:\b|(?<=[),]))",
     re.IGNORECASE,
 )
 _SCAN = r"""
@@ -92,7 +96,7 @@ _SCAN = r"""
     | (?P<stop>;|```|~~~|\#{1,6}\s|\*\*|={3,}|>{3,}|(?:\\[nrt]\s*)+\Z)
     | (?P<operand>%s|"[^"]*(?:""[^"]*)*"|`[^`]*`|\[[^\]\n]{0,128}\]|[\d.]\w*)
     | (?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))
-    | (?P<angle><(?:[|｜]|/?[A-Za-z]))
+    | (?P<angle><(?:[|｜]|0x|/?[A-Za-z]))
     | (?P<open>['"`])
     | (?P<mark>.)
 """
@@ -171,7 +175,7 @@ def _somewhere(text: str) -> str:
     if fenced and fenced[0] <= min(lines, default=end):
         return _statement(text, fenced[0])
     if others and (others[0] not in blocks or not lines):
-        return _statement(text, others[0])
+        return first_statement(text[others[0] :].partition("```")[0])
     marked = [found.start(found.lastgroup or 0) for found in islice(_INLINE.finditer(text, 0, end), _TRIES)]
     return _first_that_parses(text, list(dict.fromkeys((*sorted({*lines, *fenced}), *marked))))
 
@@ -213,6 +217,8 @@ def _statement(text: str, start: int) -> str:
     elif before[-1:] in ('"', "'", "*") and before != "**" and text.rstrip(";").endswith(before[-1]):
         text = text.rstrip(";")[:-1]
     end = _end(text, start, _TOKENS)
+    if end is None and before[-1:] in ('"', "'") and text.count(before[-1], start) % 2:
+        return text[start:].rpartition(before[-1])[0].rstrip(_BLANKS + before[-1])
     if end is None and "\\'" in text:
         end = _end(text, start, _TOKENS_WITH_ESCAPES)
     return text[start:end].strip(_BLANKS)
@@ -250,8 +256,11 @@ def _end(text: str, start: int, pattern: re.Pattern[str]) -> int | None:
                 selects += 1
             complete, previous = other or word in _OPERANDS, word
         else:
-            if complete and new_line and depth <= 0 and _ITEM.match(text, here):
-                return here
+            if complete and depth <= 0:
+                if (new_line and _ITEM.match(text, here)) or _END_OF_SENTENCE.match(text, here):
+                    return here
+                if not previous and text[here] == "(" and _runs_on(text, here, new_line):
+                    return here
             if kind == "mark":
                 depth += {"(": 1, ")": -1}.get(token.group(), 0)
             complete, previous = kind != "mark" or token.group() in ")*", ""
@@ -267,4 +276,6 @@ def _runs_on(text: str, start: int, new_line: bool) -> bool:
         words = others if first in _LEAD_INS else [first, others[0]] if new_line else [first, *others]
         if (new_line and first in _QUESTIONS) or not any(word.upper() in _KEYWORDS for word in words):
             return True
+    if new_line and _LABEL_OF_LINE.match(text, start):
+        return True
     return bool(_LABELLED.match(text, start) or _NEXT_STATEMENT.match(text, start))

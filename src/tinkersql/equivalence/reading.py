@@ -12,7 +12,6 @@ Backticks and brackets always hold names. SQLite's hidden ``rowid`` is no column
 
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from sqlglot import exp
 
@@ -22,6 +21,7 @@ from tinkersql.equivalence.lexing import Token, meaningful, quote_text
 from tinkersql.equivalence.sandbox import FUNCTIONS, MAX_SQL, OverBudgetError, QueryError, Sandbox
 from tinkersql.equivalence.schema import RESERVED, Schema
 from tinkersql.equivalence.scopes import Scope, bind, local_nodes
+from tinkersql.equivalence.slips import find_slip
 
 _CLOCK_WORDS = {"CURRENT_DATE": CLOCK[:10], "CURRENT_TIME": CLOCK[11:], "CURRENT_TIMESTAMP": CLOCK}
 _CLOCK_FUNCTIONS = ("DATE", "TIME", "DATETIME", "JULIANDAY", "UNIXEPOCH", "STRFTIME")
@@ -109,13 +109,10 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None = 
 def _may_be_foreign(sql: str, message: str) -> bool:
     """Whether another dialect could explain the failure.
 
-    None does where a plain name is wrong and all functions are known, nor where letters follow on digits, which other
-    dialects read in ways of their own.
+    None does where the text holds a slip, nor where a plain name is wrong and all functions are known.
     """
-    found = list(meaningful(sql))
-    for token, following in pairwise(found):
-        if token.kind == "number" and following.kind == "word" and token.end == following.start:
-            return False
+    if find_slip(list(meaningful(sql))):
+        return False
     if not message.startswith(("no such column", "no such table", "ambiguous column", "misuse of")):
         return True
     if message.startswith("no such table") and "." in message:

@@ -10,10 +10,11 @@ from itertools import pairwise
 
 from tinkersql.equivalence.lexing import Token, meaningful, unquote
 
-_CONSTRAINTS = {"PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "CONSTRAINT", "KEY", "INDEX", "EXCLUDE"}
+_CONSTRAINTS = {"PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "CONSTRAINT", "KEY", "INDEX", "EXCLUDE", "FULLTEXT", "SPATIAL"}
+_MODIFIERS = {"TEMP", "TEMPORARY", "GLOBAL", "LOCAL", "UNLOGGED", "EXTERNAL", "OR", "REPLACE"}
 _TYPE_ENDS = {
     *("PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "REFERENCES", "COLLATE", "CONSTRAINT", "GENERATED"),
-    *("AUTOINCREMENT", "AUTO_INCREMENT", "COMMENT", "IDENTITY", "ON"),
+    *("AUTOINCREMENT", "AUTO_INCREMENT", "COMMENT", "IDENTITY", "ON", "AS"),
 }
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLAIN_TYPE = re.compile(r"[A-Za-z_][\w ]*(?:\(\s*\d+\s*(?:,\s*\d+\s*)?\))?\Z")
@@ -99,10 +100,14 @@ def quote_name(name: str) -> str:
 def read_schema(text: str) -> Schema:
     """The tables that CREATE TABLE statements declare; a table declared twice has the columns of both.
 
+    Other statements, views and SQLite's own tables (which dumps declare) are passed over.
+
     Raises:
         SchemaError: no table could be read.
     """
-    found = list(meaningful(text))
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise SchemaError("the schema holds characters that no text can hold (lone surrogates)")
+    found = list(meaningful(text.replace("\0", "").replace("```sql", "").replace("```", "")))
     tables: dict[str, Table] = {}
     position = 0
     while position < len(found) and len(tables) < MAX_TABLES:
@@ -110,7 +115,7 @@ def read_schema(text: str) -> Schema:
             position += 1
             continue
         position, table = _read_create(found, position + 1)
-        if table is None or not table.columns:
+        if table is None or not table.columns or table.name.lower().startswith("sqlite_"):
             continue
         merged = tables.setdefault(table.name.lower(), table)
         if merged is not table:
@@ -125,7 +130,7 @@ def read_schema(text: str) -> Schema:
 
 def _read_create(found: list[Token], position: int) -> tuple[int, Table | None]:
     """Read after CREATE; returns the position to go on from, and the table if it was one."""
-    while position < len(found) and found[position].word in ("TEMP", "TEMPORARY"):
+    while position < len(found) and found[position].word in _MODIFIERS:
         position += 1
     if position >= len(found) or found[position].word != "TABLE":
         return position, None
@@ -164,24 +169,20 @@ def _read_item(table: Table, item: list[Token]) -> None:
     if not item or len(table.columns) >= MAX_COLUMNS:
         return
     words = [token.word for token in item]
-    followed_by_list = len(item) > 1 and (item[1].text == "(" or words[1] in ("KEY", "INDEX", "UNIQUE", "PRIMARY"))
-    is_constraint = words[0] == "CONSTRAINT" or (
-        words[0] in _CONSTRAINTS and (followed_by_list or "REFERENCES" in words)
-    )
-    if is_constraint and len(item) > 2:
+    if _is_constraint(item, words):
         _read_constraint(table, item, words)
         return
-    if item[0].kind not in ("word", "quoted", "string", "number", "mark"):
-        return
-    name = unquote(item[0].text)
-    if item[0].kind in ("mark", "number"):
-        name = "".join(token.text for token in item[:-1]) or name
+    # a bare name may hold any marks (2nd, w/l, win_%): it goes on to the first blank
+    start = 1
+    while item[0].kind != "quoted" and start < len(item) and item[start].start == item[start - 1].end:
+        if item[start].text == "(":
+            break
+        start += 1
+    name = "".join(token.text for token in item[:start]) if start > 1 else unquote(item[0].text)
     if table.find(name) is not None:
         return
-    end = next((index for index, word in enumerate(words[1:], 1) if word in _TYPE_ENDS), len(item))
-    declared = re.sub(r" ?([(),]) ?", r"\1", " ".join(token.text for token in item[1:end])).strip()
-    if not _PLAIN_TYPE.match(declared):
-        declared = declared.split("(")[0].strip() if _PLAIN_TYPE.match(declared.split("(")[0].strip()) else ""
+    end = next((index for index, word in enumerate(words[start:], start) if word in _TYPE_ENDS), len(item))
+    declared = _type([token for token in item[start:end] if token.word not in RESERVED])
     rest = words[end:]
     is_key = ("PRIMARY", "KEY") in set(pairwise(rest))
     table.columns.append(Column(name, declared, not_null=is_key or ("NOT", "NULL") in set(pairwise(rest))))
@@ -191,6 +192,26 @@ def _read_item(table: Table, item: list[Token]) -> None:
         table.unique.append((name.lower(),))
     if "REFERENCES" in rest:
         _read_reference(table, name.lower(), item[end + rest.index("REFERENCES") + 1 :])
+
+
+def _is_constraint(item: list[Token], words: list[str]) -> bool:
+    """Whether an entry that starts like a constraint is one, and not a column of that name."""
+    if words[0] not in _CONSTRAINTS or len(item) < 3:
+        return False
+    if words[0] == "CONSTRAINT" or item[1].text == "(" or words[1] in ("KEY", "INDEX", "UNIQUE", "PRIMARY"):
+        return True
+    # KEY name (column), but not: key VARCHAR(10)
+    indexed = item[2].text == "(" and len(item) > 3 and item[3].kind != "number"
+    return "REFERENCES" in words or (words[0] in ("KEY", "INDEX", "UNIQUE") and indexed)
+
+
+def _type(declared: list[Token]) -> str:
+    """A type as it may stand in CREATE TABLE; what is inside its parentheses is kept only if it is a length."""
+    text = re.sub(r" ?([(),]) ?", r"\1", " ".join(unquote(token.text) for token in declared)).strip()
+    if _PLAIN_TYPE.match(text):
+        return text
+    text = text.split("(")[0].strip()
+    return text if _PLAIN_TYPE.match(text) else ""
 
 
 def _read_constraint(table: Table, item: list[Token], words: list[str]) -> None:
@@ -219,7 +240,8 @@ def _first_list(item: list[Token]) -> list[str]:
         return []
     start = texts.index("(") + 1
     end = texts.index(")", start) if ")" in texts[start:] else len(texts)
-    return [unquote(token.text) for token in item[start:end] if token.kind in ("word", "quoted", "string")]
+    firsts = [item[index] for index in range(start, end) if index == start or texts[index - 1] == ","]
+    return [unquote(token.text) for token in firsts if token.kind in ("word", "quoted", "string")]
 
 
 def _resolve_references(tables: dict[str, Table]) -> None:
