@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from sqlglot import exp
 
 from tinkersql.equivalence.facts import Facts
+from tinkersql.equivalence.functions import Value
 from tinkersql.equivalence.keys import ColumnName, Keys
 from tinkersql.equivalence.schema import Column, Schema
 
-Value = int | float | str | None
 WORDS = """amber birch cedar delta ember fable grove hazel inlet jetty karst larch maple nickel olive pearl quartz raven
     slate tulip umber viola walnut yarrow zephyr alder basil clover dahlia elder fern ginger heron iris juniper kelp
     linden mallow nutmeg orchid poppy quince rowan sage thistle""".split()  # noqa: SIM905
@@ -18,6 +18,7 @@ NUMBERS: tuple[int | float, ...] = (1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 20, 
 DATES = ("2019-01-01", "2019-03-15", "2020-02-29", "2021-12-31", "2022-07-04", "2018-11-30")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?\Z")
 _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_DATE_PIECE = re.compile(r"(?P<year>\d{4})?-?(?:(?P<month>\d{2})(?:-(?P<day>\d{2})?)?)?\Z")
 _YEAR = re.compile(r"[12]\d{3}\Z")
 MAX_POOL = 60
 
@@ -28,6 +29,7 @@ class Domains:
     Attributes:
         special: by column, the values that the queries' own literals suggest.
         plain: by column, ordinary values.
+        groups: the columns that share a pool, group by group.
     """
 
     def __init__(self, schema: Schema, facts: Facts, keys: Keys, ignore_case: bool):
@@ -45,7 +47,8 @@ class Domains:
         identifying = {(table, names[0]) for table, sets in keys.unique.items() for names in sets if len(names) == 1}
         self.special: dict[ColumnName, list[Value]] = {}
         self.plain: dict[ColumnName, list[Value]] = {}
-        for number, members in enumerate(groups.values()):
+        self.groups = list(groups.values())
+        for number, members in enumerate(self.groups):
             is_key = any(name in identifying or name in keys.references for name in members)
             special, plain = self._pools(members, number, is_key)
             for name in members:
@@ -64,13 +67,18 @@ class Domains:
         columns = [self._columns[name] for name in members]
         literals = [literal for name in members for literal in self._facts.values.get(name, ())]
         patterns = [pattern for name in members for pattern in self._facts.patterns.get(name, ())]
+        solved = [value for name in members for value in self._facts.solved.get(name, ())]
         as_date = any(name in self._facts.dates for name in members) or any(column.is_date for column in columns)
         numeric = any(column.affinity in ("INTEGER", "REAL", "NUMERIC") for column in columns) and not as_date
         special: list[Value] = []
         if numeric:
             special += _numeric_neighbours(literals, columns)
         special += _text_neighbours(literals, self._ignore_case, as_date, numeric)
-        special += [value for pattern in patterns for value in _pattern_values(pattern)]
+        likely = _solved_neighbours(solved, numeric)
+        likely += [value for pattern in patterns for value in _pattern_values(pattern, as_date)]
+        special += likely
+        if not self._ignore_case:
+            special += [value.swapcase() for value in likely if isinstance(value, str)]
         words = [WORDS[(number * 5 + index) % len(WORDS)] for index in range(12)]
         used_as_number = any(name in self._facts.numeric for name in members)
         number_literals = any(_NUMBER.match(literal.name) for literal in literals)
@@ -164,6 +172,14 @@ def _text_neighbours(literals: list[exp.Literal], ignore_case: bool, as_date: bo
     return found
 
 
+def _solved_neighbours(values: list[Value], numeric: bool) -> list[Value]:
+    """The values that make a function of the column come out as asked; for numbers also those around them."""
+    if not numeric:
+        return [value if isinstance(value, str) else str(value) for value in values]
+    numbers = [value for item in values if (value := number_of(str(item))) is not None]
+    return [value + step for value in numbers for step in (0, -1, 1)]
+
+
 def _near_dates(text: str, iso: re.Match[str]) -> list[Value]:
     try:
         day = date(*(int(part) for part in iso.groups()))
@@ -174,9 +190,18 @@ def _near_dates(text: str, iso: re.Match[str]) -> list[Value]:
     return [text, *(f"{item.isoformat()}{rest}" for item in near)]
 
 
-def _pattern_values(pattern: str) -> list[Value]:
-    """Values that a LIKE or GLOB pattern takes, and some that it just misses."""
+def _dates_with(piece: re.Match[str]) -> list[Value]:
+    """Dates that a pattern such as ``2018-03%`` or ``%-05-%`` takes, and those a month, a year and a day beside."""
+    year, month, day = (int(piece[name] or default) for name, default in (("year", 2020), ("month", 6), ("day", 15)))
+    around = [(year, month, day), (year, month % 12 + 1, day), (year + 1, month, day), (year, month, day % 28 + 1)]
+    return [f"{year:04}-{month:02}-{day:02}" for year, month, day in around]
+
+
+def _pattern_values(pattern: str, as_date: bool) -> list[Value]:
+    """Values that a LIKE or GLOB pattern takes, and some that it just misses; dates where the column holds dates."""
     core = re.sub(r"[%*]", "", pattern).replace("_", "e").replace("?", "e")
+    if as_date and (piece := _DATE_PIECE.fullmatch(core)) and int(piece["month"] or 0) <= 12:
+        return _dates_with(piece)
     filled = re.sub(r"[%*]", "qu ", pattern).replace("_", "o").replace("?", "o").strip()
     values = [core, filled, f"{core} qu", f"qu {core}", f"qu {core} qu", core[:-1]]
     return [value for value in dict.fromkeys(values) if value]

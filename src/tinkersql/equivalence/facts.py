@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from tinkersql.equivalence.functions import Value, chain, constant
 from tinkersql.equivalence.keys import ColumnName
 from tinkersql.equivalence.scopes import Ref, Scope, local_nodes
 
@@ -23,22 +24,26 @@ class Facts:
 
     Attributes:
         values: for a stored column, the literals that it is compared with, as written (numbers) or inside quotes.
+        solved: for a stored column, values that give a function of it the value that it is compared with.
         patterns: for a stored column, the LIKE and GLOB patterns.
         numeric: text columns that are used as numbers.
         dates: columns that are used as dates.
         ordered: columns whose order matters (ORDER BY, MAX, MIN, inequalities).
         tested_for_null: columns that a query tests for NULL.
+        counted: columns inside an aggregate, which skips their NULLs.
         counts: numbers that a group's or a result's size is compared with.
         limit: the most rows that a LIMIT with its OFFSET reaches.
         meets: pairs of columns whose values must be able to coincide.
     """
 
     values: dict[ColumnName, list[exp.Literal]] = field(default_factory=lambda: defaultdict(list))
+    solved: dict[ColumnName, list[Value]] = field(default_factory=lambda: defaultdict(list))
     patterns: dict[ColumnName, list[str]] = field(default_factory=lambda: defaultdict(list))
     numeric: set[ColumnName] = field(default_factory=set)
     dates: set[ColumnName] = field(default_factory=set)
     ordered: set[ColumnName] = field(default_factory=set)
     tested_for_null: set[ColumnName] = field(default_factory=set)
+    counted: set[ColumnName] = field(default_factory=set)
     counts: set[int] = field(default_factory=set)
     limit: int = 0
     meets: list[tuple[ColumnName, ColumnName]] = field(default_factory=list)
@@ -125,6 +130,8 @@ class _Collector:
 
     def _node(self, node: exp.Expr) -> None:
         facts = self.facts
+        if isinstance(node, exp.AggFunc):
+            facts.counted.update(self._columns(node))
         if isinstance(node, COMPARISONS):
             self._comparison([node.left, node.right])
             if isinstance(node, exp.Is):
@@ -143,6 +150,9 @@ class _Collector:
             pattern = node.expression
             for name in self._columns(node.this):
                 facts.patterns[name] += [part.name for part in local_nodes(pattern) if isinstance(part, exp.Literal)]
+        elif isinstance(node, exp.StrPosition) and isinstance(node.args.get("substr"), exp.Literal):
+            for name in self._columns(node.this):
+                facts.patterns[name].append(f"%{node.args['substr'].name}%")
         elif isinstance(node, exp.Case):
             self._comparison([node.this, *(branch.this for branch in node.args.get("ifs") or [])])
         elif isinstance(
@@ -162,10 +172,16 @@ class _Collector:
         anchor = next((ref for ref in outputs if ref), None)
         for ref in outputs:
             self._meet(anchor, ref)
-        literals = [part for operand in parts for part in local_nodes(operand) if isinstance(part, exp.Literal)]
+        wanted = [value for part in parts if (value := constant(part)) is not None]
+        functions = {id(part): function for part in parts if wanted and (function := chain(part)) is not None}
+        plain = [part for part in parts if id(part) not in functions]
+        literals = [part for operand in plain for part in local_nodes(operand) if isinstance(part, exp.Literal)]
         if any(isinstance(part, exp.Count) for operand in parts for part in local_nodes(operand)) or not anchor:
             self.facts.counts.update(number for literal in literals if 0 <= (number := whole_number(literal)) <= 400)
-        for operand in parts:
+        for function in functions.values():
+            if name := self._name(self.block.ref(function.column)):
+                self.facts.solved[name] += [value for item in wanted for value in function.solve(item)]
+        for operand in plain:
             for name in self._columns(operand):
                 self.facts.values[name] += literals
         subqueries = [self._output(part) for part in parts if isinstance(part.unnest(), exp.Query)]

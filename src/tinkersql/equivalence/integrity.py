@@ -1,9 +1,10 @@
 """Making drawn rows obey the keys that hold, and telling whether a database does."""
 
 from collections.abc import Callable
-from random import Random
+from functools import lru_cache
 
-from tinkersql.equivalence.domains import Value
+from tinkersql.equivalence.chance import Chance
+from tinkersql.equivalence.functions import Value
 from tinkersql.equivalence.keys import ColumnName, Keys
 from tinkersql.equivalence.schema import Schema
 from tinkersql.equivalence.witnesses import Row
@@ -14,6 +15,7 @@ Instance = dict[str, list[tuple]]
 """A database: rows by lower-case table name, a value for every column in the order of declaration."""
 
 
+@lru_cache(maxsize=4096)
 def folded(value: Value) -> str | None:
     """How two values are told apart as keys: as text, because a reference may be of another type than its target."""
     if value is None:
@@ -33,7 +35,7 @@ def fresh_key(taken: set[str | None], spare: list[Value], like: Value) -> Value:
     return found
 
 
-def unique_keys(rows: list[Row], key: str, asked: set[str | None], spare: list[Value], random: Random) -> list[Row]:
+def unique_keys(rows: list[Row], key: str, asked: set[str | None], spare: list[Value], random: Chance) -> list[Row]:
     """Rows with a key each of its own; of rows that ask for the same key, mostly only the first is kept."""
     used: set[str | None] = set()
     kept: list[Row] = []
@@ -49,7 +51,7 @@ def unique_keys(rows: list[Row], key: str, asked: set[str | None], spare: list[V
     return kept
 
 
-def mend_references(content: Content, keys: Keys, random: Random, draw: Callable[[ColumnName], Value]) -> None:
+def mend_references(content: Content, keys: Keys, random: Chance, draw: Callable[[ColumnName], Value]) -> None:
     """Give every dangling reference another target, or the parent row that it lacks."""
     for _ in range(3):
         added = False

@@ -1,21 +1,20 @@
 """Rows that are almost alike: they separate grouping by a name from grouping by a key, and one top row from another."""
 
-from random import Random
-
+from tinkersql.equivalence.chance import Chance
 from tinkersql.equivalence.domains import Domains
 from tinkersql.equivalence.facts import Facts
 from tinkersql.equivalence.integrity import Content, folded, fresh_key
 from tinkersql.equivalence.keys import ColumnName, Keys
 from tinkersql.equivalence.witnesses import Row
 
-_SIZES = ((1, 1, 1), (2, 2, 3), (1, 1, 2), (1, 2, 2), (2, 1, 2))
-"""Children of a row, of its twin and of a third row: none of the two leads alone, together they do."""
+_SIZES = ((1, 1, 1), (2, 2, 3), (1, 1, 2), (1, 2, 2), (2, 1, 2), (4, 1, 3))
+"""Children of a row, of its twin and of a third row: often none of the two leads alone, but together they do."""
 
 
 class Relatives:
     """Adds near copies of rows to a database in the making; rows are related by references and by joins on a key."""
 
-    def __init__(self, keys: Keys, facts: Facts, domains: Domains, random: Random):
+    def __init__(self, keys: Keys, facts: Facts, domains: Domains, random: Chance):
         self._keys, self._domains, self._random = keys, domains, random
         joined = [pair for one, other in facts.meets for pair in ((one, other), (other, one))]
         joined = [(child, parent) for child, parent in joined if child[0] != parent[0]]
@@ -24,18 +23,21 @@ class Relatives:
     def _is_key(self, name: ColumnName) -> bool:
         return self._keys.key_of(name[0]) == name[1]
 
-    def add_twins(self, content: Content) -> None:
-        """Near copies of some rows: another key, every other value kept with high probability, children shared."""
+    def add_twins(self, content: Content, held: Keys) -> None:
+        """Near copies of some rows: another key, every other value kept with high probability, children shared.
+
+        Where the key need not hold (``held`` says what must), half of the copies keep it.
+        """
         random = self._random
         for name, rows in content.items():
             key = self._keys.key_of(name)
-            for row in random.sample(rows, min(len(rows), random.randint(0, 2))):
+            for row in random.sample(rows, min(len(rows), random.upto(2))):
                 twin = dict(row)
                 for column in twin:
                     if random.random() < (0.7 if column == key else 0.12):
                         twin[column] = random.choice(self._domains.plain[name, column])
                 rows.append(twin)
-                if key is not None:
+                if key is not None and (held.key_of(name) == key or random.random() < 0.5):
                     self._set_fresh_key(content, name, key, twin)
                     self._share_children(content, name, key, row, twin)
 

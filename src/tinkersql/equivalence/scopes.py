@@ -191,6 +191,6 @@ class _Binder:
         if isinstance(item, exp.Column) and isinstance(item.this, exp.Star):
             return list(scope.sources.get(item.table.lower(), {}).items())
         inner = item.this if isinstance(item, exp.Alias) else item
-        if isinstance(inner, exp.Max | exp.Min):
-            inner = inner.this
+        if isinstance(inner, exp.Max | exp.Min | exp.Sum | exp.Avg):
+            inner = inner.this  # a group of one row returns its very value
         return [(item.alias_or_name.lower(), scope.ref(inner))]

@@ -7,22 +7,35 @@ equates the columns that joins equate, and then gives every stored column a valu
 import re
 from collections import defaultdict
 from collections.abc import Callable
-from random import Random
-from typing import Any
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, NamedTuple
 
 from sqlglot import exp
 
-from tinkersql.equivalence.domains import Value, number_of
+from tinkersql.equivalence.chance import Chance
+from tinkersql.equivalence.domains import number_of
 from tinkersql.equivalence.facts import PATTERNS, clauses, equated_pairs
+from tinkersql.equivalence.functions import Chain, Value, chain, constant
 from tinkersql.equivalence.keys import ColumnName
 from tinkersql.equivalence.scopes import Ref, Scope
 
 Row = dict[str, Value]
+
+
+class Need(NamedTuple):
+    """A condition on one column: operator and operand; on a function of its value where one is given."""
+
+    operator: str
+    wanted: Any = None
+    function: Chain | None = None
+
+
 Pick = Callable[[ColumnName], list[Value]]
 """The values that a column may take in the database at hand, the queries' own first."""
 _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _BOUNDS = ("<", "<=", ">", ">=", "!=")
+_COMPARE = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _OPERATORS: dict[type[exp.Expr], str] = {
     **{exp.EQ: "=", exp.NEQ: "!=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
     **{exp.NullSafeEQ: "=", exp.NullSafeNEQ: "!="},
@@ -36,13 +49,14 @@ class Sketch:
         random: the source of choices.
         keep: the probability with which each condition is kept. Below 1, an inequality is often answered with its very
             bound, whether or not that fulfils it.
+        null: the probability of NULL in a column that combined queries return, or that another one is NOT IN.
     """
 
-    def __init__(self, random: Random, keep: float):
-        self._random, self._keep = random, keep
+    def __init__(self, random: Chance, keep: float, null: float = 0.0):
+        self._random, self._keep, self._null = random, keep, null
         self._at_bound = 0.0 if keep == 1.0 else 0.3
         self._leader: dict[Ref, Ref] = {}
-        self._needs: dict[Ref, list[tuple[str, Any]]] = defaultdict(list)
+        self._needs: dict[Ref, list[Need]] = defaultdict(list)
         self._slots: dict[int, str] = {}
 
     def add(self, scope: Scope) -> None:
@@ -61,10 +75,10 @@ class Sketch:
 
     def need(self, ref: Ref, value: Value) -> None:
         """Require one value of one column."""
-        self._needs[self._find(ref)].insert(0, ("=", value))
+        self._needs[self._find(ref)].insert(0, Need("=", value))
 
-    def rows(self, pick: Pick) -> tuple[list[tuple[str, Row]], dict[Ref, Value]]:
-        """Rows by table for the tables of the sketch, with the columns that conditions touch; and the values chosen."""
+    def rows(self, pick: Pick) -> tuple[list[tuple[int, str, Row]], dict[Ref, Value]]:
+        """Slot, table and row for each table of the sketch, with the columns that conditions touch; and all values."""
         chosen: dict[Ref, Value] = {}
         members: dict[Ref, list[Ref]] = defaultdict(list)
         for ref in [*self._leader, *self._needs]:
@@ -80,24 +94,27 @@ class Sketch:
                 chosen[ref] = value
             chosen[leader] = value
         rows = [
-            (table, {column: value for (slot, column), value in chosen.items() if slot == number})
+            (number, table, {column: value for (slot, column), value in chosen.items() if slot == number})
             for number, table in self._slots.items()
         ]
         self._random.shuffle(rows)
         return rows, chosen
 
-    def _choose(self, needs: list[tuple[str, Any]], pool: list[Value]) -> Value:
-        numeric = bool(pool) and not isinstance(pool[-1], str)
-        exact = [_typed(value, numeric) for operator, value in needs if operator == "="]
-        candidates = [*exact, *pool]
-        if any(operator == "null" for operator, _ in needs):
+    def _choose(self, needs: list[Need], pool: list[Value]) -> Value:
+        if not needs:
+            return self._random.choice(pool) if pool else None
+        if any(need.operator == "null" for need in needs):
             return None
-        bounds = [_typed(value, numeric) for operator, value in needs if operator in _BOUNDS]
+        numeric = bool(pool) and not isinstance(pool[-1], str)
+        bounds = [value for need in needs if need.operator in _BOUNDS for value in _answers(need, numeric, pool)]
         if bounds and self._random.random() < self._at_bound:
             return self._random.choice(bounds)
-        fitting = [value for value in candidates if all(_holds(value, *need) for need in needs)]
-        if not fitting and needs:
-            fitting = [value for value in candidates if _holds(value, *self._random.choice(needs))]
+        exact = [value for need in needs if need.operator == "=" for value in _answers(need, numeric, pool)]
+        candidates = [*exact, *pool]
+        fitting = [value for value in candidates if all(_holds(value, need) for need in needs)]
+        if not fitting:
+            need = self._random.choice(needs)
+            fitting = [value for value in candidates if _holds(value, need)]
         return self._random.choice(fitting or candidates or [None])
 
     def _find(self, ref: Ref) -> Ref:
@@ -129,6 +146,8 @@ class Sketch:
             self.add(right)
             for (_, one), (_, other) in zip(left.outputs, right.outputs, strict=False):
                 self._unify(one, other)
+                if one and self._random.random() < self._null:
+                    self._needs[self._find(one)].append(Need("null"))
 
     def _want(self, node: exp.Expr, holds: bool, scope: Scope) -> None:
         """Arrange for a condition to hold (or to fail)."""
@@ -160,25 +179,22 @@ class Sketch:
             else:
                 self._want_comparison(left, operator if holds else _INVERSE[operator], right, scope)
         elif isinstance(node, exp.Between):
-            ref = scope.ref(node.this)
-            if ref and holds:
-                self._literal_need(ref, ">=", node.args["low"])
-                self._literal_need(ref, "<=", node.args["high"])
+            if holds:
+                self._want_value(node.this, ">=", node.args["low"], scope)
+                self._want_value(node.this, "<=", node.args["high"], scope)
         elif isinstance(node, exp.In):
-            ref = scope.ref(node.this)
             if node.args.get("query") is not None:
-                self._want_subquery(ref, node.args["query"], holds, scope)
-            elif ref:
+                self._want_subquery(scope.ref(node.this), node.args["query"], holds, scope)
+            else:
                 values = [part.name for part in node.expressions if isinstance(part, exp.Literal)]
-                self._needs[self._find(ref)].append(("in" if holds else "not in", values))
+                self._need(node.this, "in" if holds else "not in", values, scope)
         elif isinstance(node, PATTERNS):
-            ref = scope.ref(node.this)
-            if ref and isinstance(node.expression, exp.Literal):
-                self._needs[self._find(ref)].append(("like" if holds else "not like", node.expression.name))
-        elif isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
-            ref = scope.ref(node.this)
-            if ref and holds and self._random.random() < 0.5:
-                self._needs[self._find(ref)].append(("null", None))
+            if isinstance(node.expression, exp.Literal):
+                self._need(node.this, "like" if holds else "not like", node.expression.name, scope)
+        elif (
+            isinstance(node, exp.Is) and isinstance(node.expression, exp.Null) and holds and self._random.random() < 0.5
+        ):
+            self._need(node.this, "null", None, scope)
 
     def _want_comparison(self, left: exp.Expr, operator: str, right: exp.Expr, scope: Scope) -> None:
         one, other = scope.ref(left), scope.ref(right)
@@ -191,8 +207,22 @@ class Sketch:
         inner = right.unnest() if isinstance(right, exp.Paren | exp.Subquery) else right
         if isinstance(inner, exp.Query):
             self._want_subquery(one if operator in ("=", ">=", "<=") else None, right, True, scope)
-        elif one:
-            self._literal_need(one, operator, right)
+        else:
+            self._want_value(left, operator, right, scope)
+
+    def _want_value(self, node: exp.Expr, operator: str, value: exp.Expr, scope: Scope) -> None:
+        wanted = constant(value)
+        if wanted is not None:
+            self._need(node, operator, wanted, scope)
+
+    def _need(self, node: exp.Expr, operator: str, wanted: Any, scope: Scope) -> None:
+        """Require something of a column, or of a function of one."""
+        ref, function = scope.ref(node), None
+        if ref is None:
+            function = chain(node)
+            ref = scope.ref(function.column) if function else None
+        if ref:
+            self._needs[self._find(ref)].append(Need(operator, wanted, function))
 
     def _want_concatenation(self, chain: exp.DPipe, whole: str, scope: Scope) -> None:
         """``first || ' ' || last = 'Mary Shelley'``: give each column its piece."""
@@ -204,30 +234,34 @@ class Sketch:
         found = re.fullmatch(pattern, whole, re.DOTALL)
         for column, value in zip(columns, found.groups() if found else (), strict=False):
             if ref := scope.ref(column):
-                self._needs[self._find(ref)].append(("=", value))
-
-    def _literal_need(self, ref: Ref, operator: str, node: exp.Expr) -> None:
-        text = f"-{node.this.name}" if isinstance(node, exp.Neg) and isinstance(node.this, exp.Literal) else node.name
-        if isinstance(node, exp.Literal | exp.Neg):
-            self._needs[self._find(ref)].append((operator, text))
+                self._needs[self._find(ref)].append(Need("=", value))
 
     def _want_subquery(self, ref: Ref | None, node: exp.Expr, holds: bool, scope: Scope) -> None:
+        """Take in a subquery whose column meets ``ref``; one that must not contain it only now and then, or a NULL."""
         inner = scope.subqueries.get(id(node))
-        if inner is None or not (holds or self._random.random() < 0.3):
+        if inner is None or not (holds or self._random.random() < 0.5):
             return
         self.add(inner)
-        if inner.outputs and inner.outputs[0][1]:
-            self._unify(ref, inner.outputs[0][1])
+        origin = inner.outputs[0][1] if inner.outputs else None
+        if origin and (holds or self._random.random() < 0.5):
+            self._unify(ref, origin)
+        elif origin and self._random.random() < 2 * self._null:
+            self._needs[self._find(origin)].append(Need("null"))
 
 
-def _typed(value: Any, numeric: bool) -> Value:
-    """A literal's text as a column of that kind stores it."""
-    number = number_of(value) if numeric and isinstance(value, str) else None
-    return value if number is None else number
+def _answers(need: Need, numeric: bool, pool: list[Value]) -> list[Value]:
+    """The values that meet a comparison at its very bound, as a column of that kind stores them."""
+    if need.function is not None:
+        return [value for value in pool if _holds(value, need._replace(operator="="))]
+    number = number_of(need.wanted) if numeric and isinstance(need.wanted, str) else None
+    return [need.wanted if number is None else number]
 
 
-def _holds(value: Value, operator: str, wanted: Any) -> bool:
+def _holds(value: Value, need: Need) -> bool:
     """Whether a candidate meets a requirement; a stored number compares as a number, a stored text as text."""
+    operator, wanted, function = need
+    if function is not None:
+        value = function.apply(value)
     if value is None:
         return False
     if operator in ("in", "not in"):
@@ -238,14 +272,8 @@ def _holds(value: Value, operator: str, wanted: Any) -> bool:
     other: Any = number_of(str(wanted)) if not isinstance(value, str) else None
     if other is None:
         one, other = str(value), str(wanted)
-    return {
-        "=": one == other,
-        "!=": one != other,
-        "<": one < other,
-        "<=": one <= other,
-        ">": one > other,
-        ">=": one >= other,
-    }.get(operator, True)
+    compare = _COMPARE.get(operator)
+    return compare is None or compare(one, other)
 
 
 def _fits(value: str, pattern: str) -> bool:
