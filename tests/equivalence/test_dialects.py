@@ -39,7 +39,8 @@ def verdict(gold, predicted, **options):
         ),
         (
             IN_1850,
-            "SELECT name FROM towns WHERE founded >= '1850' AND founded < DATE_ADD('1850-01-01', INTERVAL 1 YEAR)",
+            "SELECT name FROM towns WHERE founded >= '1850-01-01' AND founded < DATE_ADD('1850-01-01', "
+            "INTERVAL 1 YEAR)",
         ),
         (
             IN_1850,

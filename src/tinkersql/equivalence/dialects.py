@@ -11,6 +11,10 @@ from tinkersql.equivalence.rewriting import rewritten
 
 MAX_LENGTH = 4_000
 """Longer texts are not parsed, only run: no question needs them, and parsing time grows with them."""
+MAX_TRANSLATED = 2_000
+"""Longer texts are read in SQLite's dialect alone."""
+_MAX_BRACKETS = 64
+"""Brackets open an index to the parser, which takes quadratic time over many."""
 _QUERY = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE | re.DOTALL)
 _FAILURES = (SqlglotError, RecursionError, ValueError, KeyError, IndexError, TypeError, AttributeError)
 _WITH_TIES = re.compile(r"\bTOP\s*\(?\s*(\d{1,9})\s*\)?\s+WITH\s+TIES\b", re.IGNORECASE)
@@ -90,7 +94,9 @@ _SIGNS_OF = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _SIGN
 
 def parse(sql: str, dialect: str = "sqlite") -> exp.Query | None:
     """The syntax tree of one query, or None when the text is no query in that dialect."""
-    if len(sql) > MAX_LENGTH or not _QUERY.match(sql):
+    if len(sql) > (MAX_LENGTH if dialect == "sqlite" else MAX_TRANSLATED) or not _QUERY.match(sql):
+        return None
+    if sql.count("[") > _MAX_BRACKETS:
         return None
     try:
         parsed = sqlglot.parse(sql, read=DIALECTS.get(dialect, SQLite))
