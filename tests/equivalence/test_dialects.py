@@ -218,6 +218,8 @@ def test_what_is_understood_is_still_compared(gold, predicted):
         "SELECT name FROM towns * AS t",
         "SELECT name FROM . towns",
         "SELECT AS name FROM towns",
+        "SELECT name FROM towns ORDER BY name LIMIT 1 UNION SELECT county FROM towns",
+        "SELECT name FROM towns WHERE people > > 9",
         "SELECT name FROM towns ORDER BY , name",
         "SELECT name FROM towns WHERE people > 1,000",
         "SELECT name FROM towns WHERE county IN ('Kent',",

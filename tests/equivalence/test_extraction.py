@@ -181,6 +181,8 @@ def test_statements_that_are_no_queries_are_found_for_the_judge_to_refuse(answer
         ("```sql\nSELECT a FROM t\n```\nNo:\n```sql\nSELECT b FROM t\n```", "SELECT a FROM t"),
         ("SELECT a FROM t WHERE b =\n", "SELECT a FROM t WHERE b ="),
         ("SELECT a FROM t WHERE (b = 1", "SELECT a FROM t WHERE (b = 1"),
+        ("SELECT a FROM t WHERE b = 'x y' y and more", "SELECT a FROM t WHERE b = 'x y' y and more"),
+        ("SELECT a FROM t WHERE b = 'x y' x y z", "SELECT a FROM t WHERE b = 'x y' x y z"),
         ("SELECT a FROM t WHERE b = 'it's'", "SELECT a FROM t WHERE b = 'it's'"),
         ("SELECT a FROM t WHERE b = 'O\\'Dea'\n```\nmore", "SELECT a FROM t WHERE b = 'O\\'Dea'"),
     ],

@@ -269,9 +269,9 @@ def _end(text: str, start: int, pattern: re.Pattern[str]) -> int | None:
 
 
 def _runs_on(text: str, start: int, new_line: bool) -> bool:
-    """Whether what starts here is a label, another statement, or prose: words in a row that no query has so."""
+    """Whether what starts here is a label, another statement, or prose: a capital and words in a row as in no query."""
     prose = _PROSE.match(text, start)
-    if prose is not None:
+    if prose is not None and (text[start].isupper() or text[start] == "("):
         first, *others = prose.groups()
         words = others if first in _LEAD_INS else [first, others[0]] if new_line else [first, *others]
         if (new_line and first in _QUESTIONS) or not any(word.upper() in _KEYWORDS for word in words):

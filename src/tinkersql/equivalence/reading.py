@@ -109,9 +109,12 @@ def read_query(sql: str, schema: Schema, sandbox: Sandbox, gold: Query | None = 
 def _may_be_foreign(sql: str, message: str) -> bool:
     """Whether another dialect could explain the failure.
 
-    None does where the text holds a slip, nor where a plain name is wrong and all functions are known.
+    None does where the text holds a slip, where a set operator follows on an order, or where a plain name is wrong and
+    all functions are known.
     """
     if find_slip(list(meaningful(sql))):
+        return False
+    if "clause should come after" in message:
         return False
     if not message.startswith(("no such column", "no such table", "ambiguous column", "misuse of")):
         return True
