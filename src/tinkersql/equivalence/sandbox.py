@@ -22,7 +22,7 @@ STEP_BUDGET = 100_000
 TOTAL_STEPS = 1_000_000
 """Steps for all executions of one query together; executions that end within the first 250 are free."""
 SECONDS = 0.3
-"""Processor time for all executions of one query together: only an outer guard, the steps end far sooner."""
+"""Processor time for all executions of one query together: an outer guard, met only by searches in long values."""
 GROWTH_FACTOR = 10
 """How much more each step of a query counts that can build long values: a search in those is one step, too."""
 ROW_LIMIT = 5_000
