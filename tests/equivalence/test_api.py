@@ -114,3 +114,32 @@ def test_the_package_is_light_and_the_parser_stays_in_the_worker():
         "assert not {'sqlglot', 'torch', 'tinker', 'transformers'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [
+        f"SELECT customer FROM orders WHERE customer = '{'x' * 1_000_000}'",
+        "SELECT customer FROM orders WHERE amount > 1" + " + 1" * 250_000,
+        "SELECT " + "(" * 100_000,
+        "a " * 500_000,
+        "```sql\n" * 100_000,
+        "SELECT customer" + "\\n" * 500_000,
+        "SELECT [INST]" + "[INST]" * 600,
+        "\0",
+        "SELECT customer\0 FROM orders",
+        "SELECT customer FROM orders WHERE customer = '\ud800'",
+    ],
+    ids=lambda predicted: repr(predicted[:30]),
+)
+def test_text_that_no_database_takes_is_refused_whatever_its_length(predicted):
+    verdict = compare(SCHEMA, GOLD, predicted).verdict
+    assert verdict in (Verdict.PREDICTION_ERROR, Verdict.PREDICTION_OVER_BUDGET)
+    assert compare(SCHEMA, GOLD, GOLD).matches
+
+
+def test_letter_case_outside_ascii_is_ignored_beside_lower_too():
+    gold = "SELECT id FROM orders WHERE customer = 'Évora Élan'"
+    assert compare(SCHEMA, gold, "SELECT id FROM orders WHERE LOWER(customer) = 'évora élan'").matches
+    assert not compare(SCHEMA, gold, "SELECT id FROM orders WHERE LOWER(customer) = 'Évora élan'").matches
+    assert not compare(SCHEMA, gold, "SELECT id FROM orders WHERE LOWER(customer) = 'evora elan'").matches
