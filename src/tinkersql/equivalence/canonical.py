@@ -1,21 +1,26 @@
 """One spelling for queries that differ only in names, order of conditions and the like: a proof of equivalence.
 
 The form may only ever be used to accept. Each step is safe in every database, with NULLs and duplicates: aliases and
-letter case of names, ``!=`` for ``<>``, the order inside AND, OR, IN and ``=``, the side of a comparison, BETWEEN as
-two comparisons, redundant parentheses, a repeated condition, ASC, and INNER.
+letter case of names, the order of inner joins and whether their conditions stand in ON or WHERE, what ``conditions``
+does, COUNT of a constant, ASC. One step needs that a column never holds NULL: COUNT of it is COUNT(*).
 """
+
+from collections.abc import Callable
 
 from sqlglot import exp
 
+from tinkersql.equivalence.conditions import conjunction, normal
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope
 
-_CONDITIONS = (exp.And, exp.Or, exp.Where, exp.Having, exp.Join, exp.Paren)
-"""Where two comparisons may stand in the place of a BETWEEN without parentheses around them."""
 
+def canonical(query: Query, never_null: Callable[[str, str], bool] = lambda table, column: False) -> str | None:
+    """The canonical text, or None when the query was not parsed or has names that cannot be followed.
 
-def canonical(query: Query) -> str | None:
-    """The canonical text, or None when the query was not parsed or has names that cannot be followed."""
+    Args:
+        query: the query.
+        never_null: whether a column, given as table and name in lower case, holds no NULL in any database.
+    """
     if query.tree is None or query.scope is None:
         return None
     tree = query.tree.copy()
@@ -26,19 +31,21 @@ def canonical(query: Query) -> str | None:
     for block in query.scope.everywhere():
         if block.derived:
             return None  # derived tables and common table expressions are left to the databases
-        for number in block.slots:
+        for number in sorted(block.slots, key=lambda number: (block.slots[number].name.lower(), number)):
             named[number] = f"t{len(named)}"
     for block in query.scope.everywhere():
         if isinstance(block.node, exp.Select) and id(block.node) in twins:
+            _count_rows(block, twins, never_null)
             _rename(block, twins, named)
-    return _normal(tree).sql(dialect="sqlite", normalize_functions="upper", comments=False)
+            _join_in_one_order(block, twins)
+    return normal(tree).sql(dialect="sqlite", normalize_functions="upper", comments=False)
 
 
 def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> None:
-    aliases: dict[str, exp.Expr] = {}
-    for item in block.node.expressions:
+    aliases: dict[str, int] = {}
+    for place, item in enumerate(block.node.expressions):
         if isinstance(item, exp.Alias):
-            aliases.setdefault(item.alias.lower(), item.this)
+            aliases.setdefault(item.alias.lower(), place)
     # A bare ORDER BY term is a projection's alias first, and only then a column of the tables.
     order = block.node.args.get("order")
     terms = [term.this for term in order.expressions if isinstance(term, exp.Ordered)] if order else []
@@ -62,52 +69,47 @@ def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> 
     for order in twin.find_all(exp.Ordered):
         column = order.this
         if order.parent_select is twin and isinstance(column, exp.Column) and not column.table:
-            source = aliases.get(column.name.lower())
-            if source is not None and id(source) in twins:
-                column.replace(twins[id(source)].copy())
+            place = aliases.get(column.name.lower())
+            if place is not None:
+                column.replace(twin.expressions[place].copy())
 
 
-def _normal(node: exp.Expr) -> exp.Expr:
-    """Normalise from the leaves upwards."""
-    for child in list(node.iter_expressions()):
-        changed = _normal(child)
-        if changed is not child:
-            child.replace(changed)
-    if isinstance(node, exp.Paren) and not isinstance(node.this, exp.Query):
-        return node.this if not isinstance(node.this, exp.Binary | exp.Unary) or _boolean_context(node) else node
-    if isinstance(node, exp.GT):
-        return exp.LT(this=node.right, expression=node.left)
-    if isinstance(node, exp.GTE):
-        return exp.LTE(this=node.right, expression=node.left)
-    if isinstance(node, exp.Between) and isinstance(node.this, exp.Column) and isinstance(node.parent, _CONDITIONS):
-        lower = exp.LTE(this=node.args["low"], expression=node.this.copy())
-        upper = exp.LTE(this=node.this, expression=node.args["high"])
-        return _sorted_connector(exp.And(this=lower, expression=upper))
-    if isinstance(node, exp.And | exp.Or):
-        return _sorted_connector(node)
-    if isinstance(node, exp.EQ | exp.NEQ) and node.left.sql() > node.right.sql():
-        return type(node)(this=node.right, expression=node.left)
-    if isinstance(node, exp.In) and node.expressions:
-        node.set("expressions", sorted(node.expressions, key=lambda item: item.sql()))
-    if isinstance(node, exp.Ordered) and not node.args.get("desc"):
-        node.set("desc", None)
-    if isinstance(node, exp.Join) and str(node.args.get("kind") or "").upper() == "INNER":
-        node.set("kind", None)
-    return node
+def _count_rows(block: Scope, twins: dict[int, exp.Expr], never_null: Callable[[str, str], bool]) -> None:
+    """COUNT(*) for COUNT of a constant, and of a column that never holds NULL."""
+    outer = any(join.args.get("side") for join in block.node.args.get("joins") or [])
+    for node in block.node.find_all(exp.Count):
+        twin = twins.get(id(node))
+        if node.parent_select is not block.node or twin is None:
+            continue
+        ref = block.ref(node.this) if isinstance(node.this, exp.Column) and not outer else None
+        table = block.slots.get(ref[0]) if ref else None
+        full = ref is not None and table is not None and never_null(table.name.lower(), ref[1])
+        if full or isinstance(node.this, exp.Literal):
+            twin.this.pop()  # the column must not be found and renamed any more
+            twin.set("this", exp.Star())
 
 
-def _boolean_context(node: exp.Paren) -> bool:
-    """Whether parentheses may go because what is around them is a condition and not arithmetic."""
-    return isinstance(node.parent, exp.And | exp.Or | exp.Where | exp.Having | exp.Join | None) and isinstance(
-        node.this, exp.Predicate | exp.And
+def _join_in_one_order(block: Scope, twins: dict[int, exp.Expr]) -> None:
+    """Tables that are joined by inner joins in the order of their names, with all conditions in WHERE."""
+    twin, joins = twins[id(block.node)], block.node.args.get("joins") or []
+    names = [table.name.lower() for table in block.slots.values()]
+    plain = all(
+        isinstance(join.this, exp.Table)
+        and not any(join.args.get(key) for key in ("side", "using", "method"))
+        and str(join.args.get("kind") or "").upper() in ("", "INNER", "CROSS")
+        for join in joins
     )
-
-
-def _sorted_connector(node: exp.Expr) -> exp.Expr:
-    kind = type(node)
-    parts = {part.sql(): part for part in node.flatten(unnest=False)}  # an OR inside AND keeps its parentheses
-    ordered = [parts[text] for text in sorted(parts)]
-    result = ordered[0].copy()
-    for part in ordered[1:]:
-        result = kind(this=result, expression=part.copy())
-    return result
+    # SELECT * shows the columns in the order of the tables; a table joined to itself has no order by name.
+    star = any(item.is_star for item in block.node.expressions if not isinstance(item.unalias(), exp.Count))
+    from_ = twin.args.get("from_")
+    if not joins or not plain or star or len(set(names)) < len(names) or not isinstance(from_, exp.From):
+        return
+    if len(names) != len(joins) + 1 or from_.this.args.get("joins"):
+        return
+    conditions = [join.args["on"] for join in twin.args["joins"] if join.args.get("on") is not None]
+    where = twin.args.get("where")
+    conditions += [where.this] if isinstance(where, exp.Where) else []
+    tables = sorted((from_.this, *(join.this for join in twin.args["joins"])), key=lambda table: table.alias)
+    twin.set("from_", exp.From(this=tables[0]))
+    twin.set("joins", [exp.Join(this=table) for table in tables[1:]])
+    twin.set("where", exp.Where(this=conjunction(conditions)) if conditions else None)

@@ -3,15 +3,17 @@
 Everything here runs in the calling process. The public functions in ``client`` put it into a worker process.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from tinkersql.equivalence.canonical import canonical
 from tinkersql.equivalence.extraction import extract_sql, first_statement, other_command
 from tinkersql.equivalence.facts import collect
 from tinkersql.equivalence.golds import Gold
 from tinkersql.equivalence.instances import Instances
+from tinkersql.equivalence.keys import find_keys
 from tinkersql.equivalence.minimising import Found, with_fewer_rows, witness_of
+from tinkersql.equivalence.novelty import brings_news
 from tinkersql.equivalence.prepared import PreparedGold
 from tinkersql.equivalence.reading import Query, read_query
 from tinkersql.equivalence.results import ColumnOrders, Outcome, normal_rows
@@ -27,9 +29,12 @@ MORE_DATABASES = 120
 """Drawn instead when too few of the first said anything about the gold."""
 ENOUGH = 30
 """As many databases must make the gold return something, or more are drawn."""
+FEW_DATABASES, FEW_ENOUGH = 10, 6
+"""The same for a prediction made of nothing but what its gold has, which the suite already probes."""
 _GOLDS_IN_MEMORY = 16
 _ANSWERS_IN_MEMORY = 64
 """For each gold in memory."""
+_ASKS_FOR_NULL = re.compile(r"\bIS\b|NULL|COALESCE|NVL", re.IGNORECASE)
 
 GetSuite = Callable[[Gold, Callable[[], Suite]], Suite]
 """Called with a gold and the way to build its suite; may know the suite already."""
@@ -143,29 +148,42 @@ class _Pair:
         return None
 
     def _proved(self, predicted: Query) -> Comparison | None:
-        form = self.prepared.form
-        if form is not None and form == canonical(predicted):
+        asks_for_null = any(_ASKS_FOR_NULL.search(query.sql) for query in (self.gold.query, predicted))
+        form = self.prepared.form(asks_for_null)
+        if form is not None and form == self.prepared.form_of(predicted, asks_for_null):
             return self.answer(Verdict.MATCH, "the same query but for names and the order of conditions")
         return None
 
     def _on_own_databases(self, predicted: Query, nocase: bool) -> Comparison:
-        """Draw databases for the two queries together, in which the prediction's own values and conditions occur."""
-        gold = self.gold
-        scopes = [query.scope for query in (gold.query, predicted) if query.scope is not None]
-        source = Instances(
-            gold.schema,
-            scopes,
-            2,
-            collect(scopes),
-            gold.keys,
-            gold.assumptions,
-            ignore_case=gold.ignore_case,
-            seed=gold.seed(predicted.sql),
-        )
-        sandbox = self.prepared.scratch(nocase)
+        """Draw databases for the two queries together, in which the prediction's own values and conditions occur.
+
+        What differs under assumptions that forbid more differs here too, so their databases are drawn as well.
+        """
+        scopes = [query.scope for query in (self.gold.query, predicted) if query.scope is not None]
+        facts = collect(scopes)
+        few = not brings_news(predicted, self.prepared.ingredients)
+        ladder = list(Assumptions)
+        for step in ladder[ladder.index(self.gold.assumptions) :]:
+            source = Instances(
+                self.gold.schema,
+                scopes,
+                2,
+                facts,
+                find_keys(self.gold.schema, step),
+                step,
+                ignore_case=step is Assumptions.NO_NULLS,
+                seed=self.gold.seed(predicted.sql, step),
+            )
+            if answer := self._on_drawn(source, predicted, nocase, few):
+                return answer
+        return self._agreed()
+
+    def _on_drawn(self, source: Instances, predicted: Query, nocase: bool, few: bool) -> Comparison | None:
+        gold, sandbox = self.gold, self.prepared.scratch(nocase)
         nothing: list[tuple] | None = None
+        telling = 0
         for count, instance in enumerate(source.draw(MORE_DATABASES)):
-            if count > PAIR_DATABASES and self.telling >= ENOUGH:
+            if count > (FEW_DATABASES if few else PAIR_DATABASES) and telling >= (FEW_ENOUGH if few else ENOUGH):
                 break
             sandbox.load(instance)
             expected = gold.expected(sandbox)
@@ -185,11 +203,12 @@ class _Pair:
             if nothing is None:
                 nothing = expected.rows
             elif expected.rows and expected.rows != nothing:
-                self.telling += 1
+                telling += 1
             outcome = Outcome(expected.rows, normal_rows(result.rows, gold.ignore_case), expected.blocks)
             if answer := self._compare(found, outcome, predicted, nocase):
                 return answer
-        return self._agreed()
+        self.telling += telling
+        return None
 
     def _compare(self, found: Found, outcome: Outcome, predicted: Query, nocase: bool) -> Comparison | None:
         """Take one more outcome; an answer when it tells the two apart."""

@@ -7,9 +7,11 @@ from functools import cached_property
 from tinkersql.equivalence.canonical import canonical
 from tinkersql.equivalence.golds import Expected, Gold
 from tinkersql.equivalence.integrity import Instance
+from tinkersql.equivalence.novelty import ingredients
+from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.sandbox import Sandbox
 from tinkersql.equivalence.suites import Suite
-from tinkersql.equivalence.verdicts import Comparison
+from tinkersql.equivalence.verdicts import Assumptions, Comparison
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,24 @@ class PreparedGold:
         self.answers: OrderedDict[str, Comparison] = OrderedDict()
         self._databases: dict[bool, list[Database]] = {}
         self._scratch: dict[bool, Sandbox] = {}
+        self._forms: dict[bool, str | None] = {}
 
     @cached_property
-    def form(self) -> str | None:
+    def ingredients(self) -> frozenset[tuple] | None:
+        """What the gold is made of; see ``novelty``."""
+        return ingredients(self.gold.query)
+
+    def form_of(self, query: Query, asks_for_null: bool) -> str | None:
+        """A query's canonical form; where neither query asks for NULL, the assumptions may say that none is stored."""
+        gold = self.gold
+        none = gold.assumptions is Assumptions.NO_NULLS and not asks_for_null
+        return canonical(query, lambda table, column: none or (table, column) in gold.keys.not_null)
+
+    def form(self, asks_for_null: bool) -> str | None:
         """The gold's canonical form."""
-        return canonical(self.gold.query)
+        if asks_for_null not in self._forms:
+            self._forms[asks_for_null] = self.form_of(self.gold.query, asks_for_null)
+        return self._forms[asks_for_null]
 
     def databases(self, nocase: bool) -> list[Database]:
         """The suite's databases on which the gold's result is certain, from small to large."""

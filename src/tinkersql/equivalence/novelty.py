@@ -1,0 +1,40 @@
+"""What a prediction has and its gold lacks: the gold's own databases were not chosen to probe that."""
+
+from collections import Counter
+
+from sqlglot import exp
+
+from tinkersql.equivalence.reading import Query
+
+_CONSTRUCTS = (
+    *(exp.Func, exp.Distinct, exp.Group, exp.Having, exp.Order, exp.Limit, exp.Offset, exp.SetOperation, exp.Window),
+    *(exp.Like, exp.Is, exp.Null, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.DPipe, exp.Neg, exp.Exists),
+)
+"""Comparisons, lists, AND, OR and NOT are left out: the gold's mutants have them."""
+
+
+def ingredients(query: Query) -> frozenset[tuple] | None:
+    """Tables (and how often), columns, values and constructs of a query; None when it was not parsed."""
+    if query.tree is None or query.scope is None:
+        return None
+    found: set[tuple] = set()
+    tables: Counter[str] = Counter()
+    for block in query.scope.everywhere():
+        tables.update(table.name.lower() for table in block.slots.values())
+        names = {number: table.name.lower() for number, table in block.slots.items()}
+        found |= {("column", names.get(ref[0]), ref[1]) for ref in block.refs.values() if ref is not None}
+    found |= {("table", *item) for item in tables.items()}
+    for node in query.tree.walk():
+        if isinstance(node, exp.Literal):
+            found.add(("value", node.name))
+        elif isinstance(node, _CONSTRUCTS) and not isinstance(node, exp.Connector):
+            found.add(("construct", type(node).__name__))
+        elif isinstance(node, exp.Join) and node.args.get("side"):
+            found.add(("join", str(node.args["side"]).upper()))
+    return frozenset(found)
+
+
+def brings_news(predicted: Query, known: frozenset[tuple] | None) -> bool:
+    """Whether a prediction has an ingredient that is not ``known`` from its gold."""
+    found = ingredients(predicted)
+    return found is None or known is None or not found <= known
