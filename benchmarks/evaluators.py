@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from random import Random
 
-from figures import LabelledPair, quoted, tables_of
+from figures import LabelledPair, literals, quoted, tables_of
 
 from tinkersql.equivalence import compare
 
@@ -24,7 +24,6 @@ LITERAL_SHARE = 0.5
 """How often a cell of a seeded database takes a literal of the queries. With five rows, this share and ordinary values
 up to 1000 the exercise's method is as lenient as it is known to be; its description leaves these numbers open."""
 ORDINARY = 1_000
-_LITERAL = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 _NUMBER_TYPE = re.compile(r"int|real|num|dec|doub|float", re.IGNORECASE)
 
 
@@ -40,7 +39,7 @@ def exercise(pair: LabelledPair, databases: int = 5, rows: int = 5) -> bool | No
     """
     if _normal(pair["gold"]) == _normal(pair["predicted"]):
         return True
-    words, numbers = _literals(pair["gold"] + " " + pair["predicted"])
+    words, numbers = literals(pair["gold"] + " " + pair["predicted"])
     for seed in range(databases):
         connection = _seeded(pair["schema"], Random(seed), rows, words, numbers)
         if connection is None:
@@ -88,16 +87,6 @@ def _normal(sql: str) -> str:
     return " ".join(sql.replace('"', "'").strip().rstrip(";").lower().split())
 
 
-def _literals(text: str) -> tuple[list[str], list[float]]:
-    words, numbers = [], []
-    for single, double, number in _LITERAL.findall(text):
-        if number:
-            numbers.append(float(number) if "." in number else int(number))
-        else:
-            words.append((single or double).replace("''", "'"))
-    return words, numbers
-
-
 @lru_cache(maxsize=64)
 def _tables(schema: str) -> dict[str, dict[str, str]] | None:
     try:
@@ -132,7 +121,7 @@ def _seeded(
     return connection
 
 
-def _run(connection: sqlite3.Connection, sql: str) -> Rows | None:
+def run(connection: sqlite3.Connection, sql: str) -> Rows | None:
     """All rows; None when the query fails or takes too many steps."""
     calls = 0
 
@@ -151,7 +140,7 @@ def _run(connection: sqlite3.Connection, sql: str) -> Rows | None:
 
 
 def _same(connection: sqlite3.Connection, gold_sql: str, predicted_sql: str) -> bool | None:
-    gold, predicted = _run(connection, gold_sql), _run(connection, predicted_sql)
+    gold, predicted = run(connection, gold_sql), run(connection, predicted_sql)
     if gold is None:
         return None
     if predicted is None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from typing import Any, TypedDict
 from scipy.stats import binomtest
 
 from tinkersql.equivalence import Comparison, Witness
+
+_LITERAL = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 
 
 class Pair(TypedDict):
@@ -136,6 +139,17 @@ def witness_rows(witness: Witness) -> int:
 def quoted(name: str) -> str:
     """A name as SQL may always hold it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literals(text: str) -> tuple[list[str], list[float]]:
+    """The strings and the numbers in a query's text."""
+    words, numbers = [], []
+    for single, double, number in _LITERAL.findall(text):
+        if number:
+            numbers.append(float(number) if "." in number else int(number))
+        else:
+            words.append((single or double).replace("''", "'"))
+    return words, numbers
 
 
 def tables_of(schema: str) -> dict[str, dict[str, str]]:

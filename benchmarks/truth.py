@@ -1,14 +1,13 @@
 """Whether two queries about one table differ, by brute force and without the judge: random small databases, most rows
 near to what the gold asks for. A difference found is a proof; none found is no proof of the opposite."""
 
-import re
 import sqlite3
+from collections.abc import Iterable
 from random import Random
 
-from figures import quoted
+from figures import literals, quoted
 from lookups import Lookup, Value
 
-_LITERAL = re.compile(r"'((?:[^']|'')*)'|\"((?:[^\"]|\"\")*)\"|(?<![\w.])(-?\d+(?:\.\d+)?)(?![\w.])")
 NEAR = 0.8
 """How often a cell of a row meets the gold's condition on it."""
 
@@ -32,7 +31,7 @@ def differ(lookup: Lookup, predicted: str, random: Random, databases: int = 400)
             wanted = connection.execute(gold)
             try:
                 given = connection.execute(predicted)
-                if len(wanted.description) != len(given.description) or _bag(wanted) != _bag(given):
+                if len(wanted.description) != len(given.description) or bag(wanted) != bag(given):
                     return True
             except sqlite3.Error:
                 return True
@@ -44,13 +43,11 @@ def differ(lookup: Lookup, predicted: str, random: Random, databases: int = 400)
 def _pool(text: str) -> list[Value]:
     """All literals in the text, their neighbours, and a few values besides."""
     found: list[Value] = ["zz", "a", 0, 1, 7]
-    for single, double, number in _LITERAL.findall(text):
-        if number:
-            value = float(number) if "." in number else int(number)
-            found += [value, value + 1, value - 1, value * 10, str(value) + " x"]
-        else:
-            word = (single or double).replace("''", "'")
-            found += [word, word + "z", word + " x", "the " + word, word[:-1]]
+    words, numbers = literals(text)
+    for value in numbers:
+        found += [value, value + 1, value - 1, value * 10, f"{value} x"]
+    for word in words:
+        found += [word, word + "z", word + " x", "the " + word, word[:-1]]
     return found
 
 
@@ -73,7 +70,8 @@ def _rows(lookup: Lookup, pool: list[Value], random: Random, count: int) -> list
     return rows
 
 
-def _bag(rows: sqlite3.Cursor) -> list[list[str]]:
+def bag(rows: Iterable[tuple]) -> list[list[str]]:
+    """Rows in a form in which neither their order, nor that of their columns, nor letter case counts."""
     return sorted(sorted(map(_key, row)) for row in rows)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from evaluators import empty_tables, exercise, one_database, real_databases
 from figures import LabelledPair, replays, witness_rows
+from second_opinion import refuted
 from spider import schemas
 from test_suite import TestSuite
 from witnesses import breaches
@@ -135,6 +136,30 @@ def test_spider_schemas_hold_their_keys_when_asked(tmp_path: Path) -> None:
     connection.executescript(schemas(tmp_path, keys=True)["pets"])
     assert connection.execute("PRAGMA foreign_key_list('my pets')").fetchall()[0][2:5] == ("owners", "owner", "id")
     assert "KEY" not in schemas(tmp_path, keys=False)["pets"]
+
+
+RECORD = {
+    "db_id": "pets",
+    "table_names_original": ["pets", "owners"],
+    "column_names_original": [[-1, "*"], [0, "id"], [0, "owner_id"], [0, "name"], [1, "id"], [1, "town"]],
+    "column_types": ["text", "number", "number", "text", "number", "text"],
+    "primary_keys": [1, 4],
+    "foreign_keys": [[2, 4]],
+}
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "different"),
+    [
+        ("SELECT COUNT(*) FROM pets", "SELECT COUNT(DISTINCT id) FROM pets", False),
+        ("SELECT COUNT(*) FROM pets", "SELECT COUNT(DISTINCT name) FROM pets", True),
+        ("SELECT name FROM pets", "SELECT name FROM pets JOIN owners ON owner_id = owners.id", False),
+        ("SELECT town FROM owners", "SELECT town FROM pets JOIN owners ON owner_id = owners.id", True),
+        ("SELECT id FROM owners WHERE town = 'Bath'", "SELECT id FROM owners WHERE town = 'bath'", False),
+    ],
+)
+def test_a_second_opinion_respects_keys_references_and_letter_case(gold: str, predicted: str, different: bool) -> None:
+    assert (refuted(pair(gold, predicted), RECORD, 60) is not None) is different
 
 
 def test_the_judges_benchmark_reports_rates_and_no_rows(tmp_path: Path) -> None:
