@@ -17,13 +17,11 @@ def ingredients(query: Query) -> frozenset[tuple] | None:
     """Tables (and how often), columns, values and constructs of a query; None when it was not parsed."""
     if query.tree is None or query.scope is None:
         return None
-    found: set[tuple] = set()
-    tables: Counter[str] = Counter()
-    for block in query.scope.everywhere():
-        tables.update(table.name.lower() for table in block.slots.values())
-        names = {number: table.name.lower() for number, table in block.slots.items()}
-        found |= {("column", names.get(ref[0]), ref[1]) for ref in block.refs.values() if ref is not None}
-    found |= {("table", *item) for item in tables.items()}
+    blocks = list(query.scope.everywhere())
+    names = {number: table.name.lower() for block in blocks for number, table in block.slots.items()}
+    found: set[tuple] = {("table", *item) for item in Counter(names.values()).items()}
+    for block in blocks:
+        found |= {("column", names[ref[0]], ref[1]) for ref in block.refs.values() if ref is not None}
     for node in query.tree.walk():
         if isinstance(node, exp.Literal):
             found.add(("value", node.name))
