@@ -21,6 +21,8 @@ _ISO_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _DATE_PIECE = re.compile(r"(?P<year>\d{4})?-?(?:(?P<month>\d{2})(?:-(?P<day>\d{2})?)?)?\Z")
 _YEAR = re.compile(r"[12]\d{3}\Z")
 MAX_POOL = 60
+MAX_DISTINCT = 50
+"""The largest LIMIT for which a column has as many different values."""
 
 
 class Domains:
@@ -80,6 +82,7 @@ class Domains:
         if not self._ignore_case:
             special += [value.swapcase() for value in likely if isinstance(value, str)]
         words = [WORDS[(number * 5 + index) % len(WORDS)] for index in range(12)]
+        many = 2 * self._facts.limit + 8 if self._facts.limit <= MAX_DISTINCT else 0
         used_as_number = any(name in self._facts.numeric for name in members)
         number_literals = any(_NUMBER.match(literal.name) for literal in literals)
         in_order = any(name in self._facts.ordered for name in members)
@@ -96,7 +99,18 @@ class Domains:
             plain = [str(index) for index in range(1, 25)] if not literals else [*words, "1", "2", "3"]
         else:
             plain = [*words, "9", "10", "100"] if in_order else list(words)
-        return _distinct(special, self._ignore_case)[:MAX_POOL], _distinct(plain, self._ignore_case)
+            if any(name in self._facts.shortened for name in members):
+                plain = [spelling for word in words[:6] for spelling in (word, f"{word}s", word.upper())]
+        special, plain = (_distinct(values, self._ignore_case) for values in (special[: 2 * MAX_POOL], plain))
+        return special[:MAX_POOL], plain + _further(plain, many)
+
+
+def _further(values: list[Value], count: int) -> list[Value]:
+    """Values of the same kind, so many that there are ``count`` of them; none where a column holds dates."""
+    missing = range(len(values), count)
+    if isinstance(values[-1], str):
+        return [] if values == list(DATES) else [f"{values[number % len(values)]} {number}" for number in missing]
+    return [1_000 + number for number in missing]
 
 
 def _distinct(values: list[Value], ignore_case: bool) -> list[Value]:
@@ -138,6 +152,7 @@ def _text_neighbours(literals: list[exp.Literal], ignore_case: bool, as_date: bo
     """For each string its near misses; for each number on a text column its spellings."""
     found: list[Value] = []
     texts = list(dict.fromkeys(item.name for item in literals))[:16]
+    dated = any(_ISO_DATE.match(text) for text in texts)
     for text in texts:
         value = number_of(text)
         if numeric and value is not None:
@@ -148,6 +163,8 @@ def _text_neighbours(literals: list[exp.Literal], ignore_case: bool, as_date: bo
         if iso := _ISO_DATE.match(text):
             found += _near_dates(text, iso)
             continue
+        if as_date and dated and _YEAR.match(text[:4]):
+            continue  # half a date, which a column of dates does not hold
         if value is not None:
             found += [text, str(value)]
             found += [str(value + step) for step in (-1, 1)] if isinstance(value, int) else [str(int(value))]

@@ -29,6 +29,7 @@ class Facts:
         numeric: text columns that are used as numbers.
         dates: columns that are used as dates.
         ordered: columns whose order matters (ORDER BY, MAX, MIN, inequalities).
+        shortened: text columns of which a query looks at a part or at another spelling.
         tested_for_null: columns that a query tests for NULL.
         counted: columns inside an aggregate, which skips their NULLs.
         counts: numbers that a group's or a result's size is compared with.
@@ -42,6 +43,7 @@ class Facts:
     numeric: set[ColumnName] = field(default_factory=set)
     dates: set[ColumnName] = field(default_factory=set)
     ordered: set[ColumnName] = field(default_factory=set)
+    shortened: set[ColumnName] = field(default_factory=set)
     tested_for_null: set[ColumnName] = field(default_factory=set)
     counted: set[ColumnName] = field(default_factory=set)
     counts: set[int] = field(default_factory=set)
@@ -150,6 +152,8 @@ class _Collector:
             pattern = node.expression
             for name in self._columns(node.this):
                 facts.patterns[name] += [part.name for part in local_nodes(pattern) if isinstance(part, exp.Literal)]
+        elif isinstance(node, exp.Substring | exp.Lower | exp.Upper | exp.Length):
+            facts.shortened.update(self._columns(node))
         elif isinstance(node, exp.StrPosition) and isinstance(node.args.get("substr"), exp.Literal):
             for name in self._columns(node.this):
                 facts.patterns[name].append(f"%{node.args['substr'].name}%")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from tinkersql.equivalence.chance import Chance
-from tinkersql.equivalence.domains import Domains
+from tinkersql.equivalence.domains import MAX_DISTINCT, Domains
 from tinkersql.equivalence.facts import Facts
 from tinkersql.equivalence.functions import Value
 from tinkersql.equivalence.integrity import Content, Instance, drop_violations, folded, mend_references, unique_keys
@@ -68,6 +68,8 @@ SHAPES = (
     Shape(8, 4, 8, 0.75),
 )
 """Drawn in this order, again and again until enough databases have said something."""
+_WIDE = Shape(1, 1, 1_000, 0.9)
+"""In its place now and then where a LIMIT is not small: with more different values than the LIMIT lets through."""
 LARGEST_GROUP = 420
 _ALIKE = 0.05
 """The probability that all rows agree in a column."""
@@ -75,7 +77,7 @@ _COUNTED_NULLS = 0.3
 """The least probability of NULL in a column inside an aggregate, in databases that are made of groups."""
 _ONE_TABLE = 0.4
 """The probability that a group is made of the rows of one table, which meet one row in each of the others."""
-_STARVED = 0.08
+_STARVED = 0.15
 """The probability that a table is empty although the others are not."""
 _RESPELLED = 0.3
 """The probability that numbers in text columns are spelt in different ways, where that is allowed."""
@@ -122,7 +124,7 @@ class Instances:
         self._relatives = Relatives(self._likely, facts, self._domains, self._random)
         around = [count + step for count in sorted(facts.counts) for step in (0, 1, -1)]
         if facts.limit > LARGEST_FILL:
-            around.append(facts.limit * 4 // 3 + 2)
+            around.append(max(min(2 * facts.limit + 2, LARGEST_GROUP), facts.limit * 4 // 3 + 2))
         self._sizes, self._turn = [size for size in dict.fromkeys(around) if 0 < size <= LARGEST_GROUP], 0
         asked = self._asked_tables(scopes if len(scopes) == queries else [])
         self._groups = [group for group in self._domains.groups if any(name[0] in asked for name in group)]
@@ -166,7 +168,8 @@ class Instances:
         """The empty database, then ``count`` others."""
         yield {}
         for index in range(count):
-            yield self._draw(SHAPES[index % len(SHAPES)], index)
+            wide = 4 < self._facts.limit <= MAX_DISTINCT and index % 5 == 2
+            yield self._draw(_WIDE if wide else SHAPES[index % len(SHAPES)], index)
 
     def _draw(self, shape: Shape, index: int) -> Instance:
         random = self._random
@@ -192,7 +195,7 @@ class Instances:
         random, pools = self._random, {}
         for group in self._groups:
             special, plain = self._domains.special[group[0]], self._domains.plain[group[0]]
-            most = 4 if self._shared.intersection(group) else len(plain)
+            most = 4 if shape is not _WIDE and self._shared.intersection(group) else len(plain)
             few = random.sample(plain, min(shape.variety, len(plain), most))
             some = special if len(special) <= 6 else random.sample(special, 5 + random.upto(min(9, len(special) - 5)))
             chosen = [*some, *few]
@@ -260,6 +263,8 @@ class Instances:
         """Add rows to every table that is asked about, and enough for a LIMIT to cut."""
         random = self._random
         least = self._facts.limit + 2 if 0 < self._facts.limit <= LARGEST_FILL and random.random() < 0.6 else 0
+        if shape is _WIDE:
+            least = 4 * self._facts.limit + 4
         for name in self._asked:
             wanted = max(random.upto(shape.fill), min(1, shape.fill), least - len(rows[name]))
             rows[name] += [{} for _ in range(wanted)]

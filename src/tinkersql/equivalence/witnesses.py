@@ -35,6 +35,8 @@ Pick = Callable[[ColumnName], list[Value]]
 _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _BOUNDS = ("<", "<=", ">", ">=", "!=")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_HALF_A_DATE = re.compile(r"\d{4}-(?!\d{2}-\d{2})")
 _COMPARE = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _OPERATORS: dict[type[exp.Expr], str] = {
     **{exp.EQ: "=", exp.NEQ: "!=", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="},
@@ -253,6 +255,8 @@ def _answers(need: Need, numeric: bool, pool: list[Value]) -> list[Value]:
     """The values that meet a comparison at its very bound, as a column of that kind stores them."""
     if need.function is not None:
         return [value for value in pool if _holds(value, need._replace(operator="="))]
+    if pool and isinstance(pool[-1], str) and _DATE.match(pool[-1]) and _HALF_A_DATE.match(str(need.wanted)):
+        return []
     number = number_of(need.wanted) if numeric and isinstance(need.wanted, str) else None
     return [need.wanted if number is None else number]
 
