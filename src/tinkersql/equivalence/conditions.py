@@ -43,7 +43,8 @@ def normal(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Not) and isinstance(node.parent, _CONTEXTS):
         return _closed(_negated(node.this), node.parent)
     if isinstance(node, exp.And | exp.Or):
-        return _sorted_connector(node)
+        # of a long chain only the outermost link is sorted, with all parts at once
+        return node if type(node.parent) is type(node) else _sorted_connector(node)
     if isinstance(node, exp.EQ | exp.NEQ):
         return _sorted_sides(node)
     if isinstance(node, exp.Ordered) and not node.args.get("desc"):

@@ -57,6 +57,7 @@ class Gold:
         sandbox = Sandbox(schema)
         try:
             self.query: Query = read_query(sql, schema, sandbox)
+            self.columns = sandbox.run(self.query.sql).columns
             self.variants = _usable(variants(self.query), sandbox)
         finally:
             sandbox.close()
@@ -97,7 +98,7 @@ class Gold:
         keyed = sandbox.run(found.keyed)
         width = len(keyed.columns) - sum(name.startswith(KEY_NAME) for name in keyed.columns)
         blocks = block_lengths(keyed, found.key_places, self.ignore_case)
-        return Result(keyed.columns[:width], [row[:width] for row in keyed.rows]), blocks
+        return Result(self.columns, [row[:width] for row in keyed.rows]), blocks
 
     def _openness(self, sandbox: Sandbox, result: Result) -> tuple[bool, bool]:
         found = self.variants

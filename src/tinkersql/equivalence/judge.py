@@ -21,7 +21,7 @@ from tinkersql.equivalence.sandbox import Budget, OverBudgetError, QueryError, R
 from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.equivalence.spelling import with_spelling_of
 from tinkersql.equivalence.suites import Suite, build_suite
-from tinkersql.equivalence.verdicts import THRESHOLD, Assumptions, Comparison, Verdict, Witness
+from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict, Witness
 
 PAIR_DATABASES = 40
 """Databases drawn for a prediction that survives the suite, besides the empty one."""
@@ -32,6 +32,8 @@ ENOUGH = 30
 FEW_DATABASES, FEW_ENOUGH = 10, 6
 """The same for a prediction made of nothing but what its gold has, which the suite already probes."""
 _GOLDS_IN_MEMORY = 16
+_DATABASES_IN_MEMORY = 160
+"""Of all golds together: SQLite's heap is bounded for the whole process."""
 _ANSWERS_IN_MEMORY = 64
 """For each gold in memory."""
 _ASKS_FOR_NULL = re.compile(r"\bIS\b|NULL|COALESCE|NVL", re.IGNORECASE)
@@ -83,13 +85,16 @@ class Judge:
         """The gold with its suite, or what is wrong with it."""
         key = (schema, gold, assumptions)
         if key not in self._golds:
-            while len(self._golds) >= _GOLDS_IN_MEMORY:
+            while len(self._golds) >= _GOLDS_IN_MEMORY or self._open_databases() >= _DATABASES_IN_MEMORY:
                 _, old = self._golds.popitem(last=False)
                 if isinstance(old, PreparedGold):
                     old.close()
             self._golds[key] = self._prepare(schema, gold, assumptions)
         self._golds.move_to_end(key)
         return self._golds[key]
+
+    def _open_databases(self) -> int:
+        return sum(gold.open_databases for gold in self._golds.values() if isinstance(gold, PreparedGold))
 
     def _prepare(self, schema: str, text: str, assumptions: Assumptions) -> PreparedGold | str:
         try:
@@ -232,7 +237,7 @@ class _Pair:
         if telling == 0:
             reason = "no database made the gold return anything, so agreement means nothing"
             return self.answer(Verdict.UNDECIDED, reason)
-        if adequacy.score is not None and adequacy.score < THRESHOLD:
+        if not adequacy.kills_enough:
             total = adequacy.killed + len(adequacy.alive)
             reason = f"the databases tell the gold from {adequacy.killed} of {total} mutants: agreement means little"
             return self.answer(Verdict.UNDECIDED, reason)

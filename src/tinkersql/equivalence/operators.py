@@ -113,7 +113,8 @@ def _direction(block: Scope) -> Iterator[Change]:
     """ASC for DESC and the reverse."""
     for node in _nodes(block):
         if isinstance(node, exp.Ordered):
-            yield node, exp.Ordered(this=node.this.copy(), desc=not node.args.get("desc"))
+            descending = not node.args.get("desc")
+            yield node, exp.Ordered(this=node.this.copy(), desc=descending, nulls_first=not descending)
 
 
 def _order(block: Scope) -> Iterator[Change]:

@@ -59,7 +59,7 @@ class PreparedGold:
         if nocase not in self._databases:
             self._databases[nocase] = []
             for instance in self.suite.databases:
-                sandbox = Sandbox(self.gold.schema, nocase)
+                sandbox = Sandbox(self.gold.schema, nocase, statements=0)
                 sandbox.load(instance)
                 expected = self.gold.expected(sandbox)
                 if expected is None or expected.open:
@@ -69,10 +69,16 @@ class PreparedGold:
         return self._databases[nocase]
 
     def scratch(self, nocase: bool) -> Sandbox:
-        """A database to be filled at will."""
+        """An empty database to be filled at will."""
         if nocase not in self._scratch:
             self._scratch[nocase] = Sandbox(self.gold.schema, nocase)
+        self._scratch[nocase].load({})
         return self._scratch[nocase]
+
+    @property
+    def open_databases(self) -> int:
+        """How many connections it holds."""
+        return sum(map(len, self._databases.values())) + len(self._scratch)
 
     def close(self) -> None:
         """Free all databases."""

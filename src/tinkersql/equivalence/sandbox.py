@@ -53,7 +53,7 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 FUNCTIONS = frozenset(
-    """abs acos asin atan atan2 avg ceil ceiling char coalesce concat cos count cume_dist date datetime degrees
+    """abs acos asin atan atan2 avg ceil ceiling char coalesce cos count cume_dist date datetime degrees
     dense_rank exp first_value floor format glob group_concat hex ifnull iif instr julianday lag last_value lead length
     like ln log log10 log2 lower ltrim max min mod nth_value ntile nullif percent_rank pi pow power printf quote
     radians rank replace round row_number rtrim sign sin sqrt strftime substr substring sum tan time total trim trunc

@@ -19,6 +19,8 @@ _TYPE_ENDS = {
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PLAIN_TYPE = re.compile(r"[A-Za-z_][\w ]*(?:\(\s*\d+\s*(?:,\s*\d+\s*)?\))?\Z")
 MAX_TABLES, MAX_COLUMNS = 200, 200
+MAX_LENGTH = 200_000
+"""Characters; longer texts are refused, because reading them takes seconds."""
 
 
 class SchemaError(ValueError):
@@ -105,6 +107,8 @@ def read_schema(text: str) -> Schema:
     Raises:
         SchemaError: no table could be read.
     """
+    if len(text) > MAX_LENGTH:
+        raise SchemaError(f"the schema is longer than {MAX_LENGTH:,} characters")
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise SchemaError("the schema holds characters that no text can hold (lone surrogates)")
     found = list(meaningful(text.replace("\0", "").replace("```sql", "").replace("```", "")))

@@ -16,7 +16,7 @@ from tinkersql.equivalence.integrity import Instance
 from tinkersql.equivalence.mutant_proofs import World, proof
 from tinkersql.equivalence.mutants import Mutant, mutants
 from tinkersql.equivalence.results import Outcome, normal_rows, same
-from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Sandbox
+from tinkersql.equivalence.sandbox import Budget, OverBudgetError, QueryError, Sandbox
 from tinkersql.equivalence.scopes import Scope, bind
 from tinkersql.equivalence.verdicts import Adequacy
 
@@ -29,6 +29,8 @@ DRAWN_FOR_MUTANT = 24
 FIRST = 8
 """As many of the first databases on which the gold says something are kept whether or not they kill."""
 MOST_KEPT = 24
+MOST_RUNS, MOST_STEPS = 4_000, 10_000_000
+"""For all mutants of one gold, so that a strange gold ends within a second, and at the same point on any machine."""
 
 
 @dataclass
@@ -69,6 +71,7 @@ class _Builder:
         self.made = len(self.alive)
         self.kept: list[Instance] = []
         self.telling = 0
+        self.runs, self.budget = 0, Budget(MOST_STEPS, seconds=60)
         self.nothing: list[tuple] | None = None
 
     def _runs(self, mutant: Mutant) -> bool:
@@ -84,7 +87,7 @@ class _Builder:
         idle = 0
         for instance in source.draw(MOST_DRAWN):
             idle = 0 if self._take(instance) else idle + 1
-            if len(self.kept) >= MOST_KEPT or (self.telling >= FIRST and (not self.alive or idle >= PATIENCE)):
+            if self._is_full() or (self.telling >= FIRST and (not self.alive or idle >= PATIENCE)):
                 break
         equivalent: dict[str, int] = {}
         world = World(gold.keys, frozenset(source.nullable))
@@ -110,15 +113,21 @@ class _Builder:
             if mutant not in self.alive or scope is None:
                 continue
             for instance in self._source([scope]).draw(DRAWN_FOR_MUTANT):
-                if len(self.kept) >= MOST_KEPT:
+                if self._is_full():
                     return
                 self._take(instance, only_killers=True)
                 if mutant not in self.alive:
                     break
 
+    def _is_full(self) -> bool:
+        return len(self.kept) >= MOST_KEPT or self.runs >= MOST_RUNS
+
     def _scope(self, mutant: Mutant) -> Scope | None:
         tree = parse(mutant.sql)
-        return bind(tree, self.gold.schema)[0] if tree is not None else None
+        try:
+            return bind(tree, self.gold.schema)[0] if tree is not None else None
+        except OverBudgetError:
+            return None
 
     def _source(self, others: list[Scope]) -> Instances:
         gold = self.gold
@@ -152,7 +161,8 @@ class _Builder:
 
     def _kills(self, mutant: Mutant, rows: list[tuple], blocks: list[int] | None) -> bool:
         try:
-            found = normal_rows(self.sandbox.run(mutant.sql).rows, self.gold.ignore_case)
+            self.runs += 1
+            found = normal_rows(self.sandbox.run(mutant.sql, self.budget).rows, self.gold.ignore_case)
         except (QueryError, OverBudgetError):
             return False
         return not same(Outcome(rows, found, blocks))

@@ -112,7 +112,7 @@ def _break_ties(node: exp.Query, block: Scope, descending: bool) -> None:
                 breakers.append(inner.copy())
     else:
         breakers = [exp.Literal.number(index + 1) for index in range(len(block.outputs))]
-    keys += [exp.Ordered(this=breaker, desc=descending) for breaker in breakers]
+    keys += [exp.Ordered(this=breaker, desc=descending, nulls_first=not descending) for breaker in breakers]
     if keys:
         node.set("order", exp.Order(expressions=keys))
 

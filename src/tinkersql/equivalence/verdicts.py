@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-THRESHOLD = 0.6
-"""A gold whose databases kill a smaller share of its mutants is reported, and agreement on them is no match."""
+THRESHOLD, FEWEST_MUTANTS = 0.6, 5
+"""A gold whose databases kill a smaller share of its mutants, if there are so many, is reported and never matched."""
 
 
 class Verdict(StrEnum):
@@ -104,7 +104,12 @@ class Adequacy:
     @property
     def sufficient(self) -> bool:
         """Whether agreement on the databases may count: some are telling, and they kill enough mutants."""
-        return self.non_empty > 0 and (self.score is None or self.score >= THRESHOLD)
+        return self.non_empty > 0 and self.kills_enough
+
+    @property
+    def kills_enough(self) -> bool:
+        """Whether enough mutants are killed, or there are too few to say."""
+        return self.killed + len(self.alive) < FEWEST_MUTANTS or (self.score or 0.0) >= THRESHOLD
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy, with the score."""
