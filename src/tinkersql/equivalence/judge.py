@@ -166,7 +166,7 @@ class _Pair:
         """
         scopes = [query.scope for query in (self.gold.query, predicted) if query.scope is not None]
         facts = collect(scopes)
-        few = not brings_news(predicted, self.prepared.ingredients)
+        few = not brings_news(predicted, facts, self.prepared.ingredients)
         ladder = list(Assumptions)
         for step in ladder[ladder.index(self.gold.assumptions) :]:
             source = Instances(

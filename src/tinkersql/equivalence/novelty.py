@@ -4,6 +4,7 @@ from collections import Counter
 
 from sqlglot import exp
 
+from tinkersql.equivalence.facts import Facts
 from tinkersql.equivalence.reading import Query
 
 _CONSTRUCTS = (
@@ -13,8 +14,15 @@ _CONSTRUCTS = (
 """Comparisons, lists, AND, OR and NOT are left out: the gold's mutants have them."""
 
 
-def ingredients(query: Query) -> frozenset[tuple] | None:
-    """Tables (and how often), columns, values and constructs of a query; None when it was not parsed."""
+def ingredients(query: Query, facts: Facts) -> frozenset[tuple] | None:
+    """What a query is made of; None when it was not parsed.
+
+    Tables (and how often), columns, values and constructs, and with which column a value is compared.
+
+    Args:
+        query: the query.
+        facts: what it asks of the data, alone or together with another query.
+    """
     if query.tree is None or query.scope is None:
         return None
     blocks = list(query.scope.everywhere())
@@ -22,6 +30,7 @@ def ingredients(query: Query) -> frozenset[tuple] | None:
     found: set[tuple] = {("table", *item) for item in Counter(names.values()).items()}
     for block in blocks:
         found |= {("column", names[ref[0]], ref[1]) for ref in block.refs.values() if ref is not None}
+    found |= {(*name, literal.name) for name, literals in facts.values.items() for literal in literals}
     for node in query.tree.walk():
         if isinstance(node, exp.Literal):
             found.add(("value", node.name))
@@ -32,7 +41,7 @@ def ingredients(query: Query) -> frozenset[tuple] | None:
     return frozenset(found)
 
 
-def brings_news(predicted: Query, known: frozenset[tuple] | None) -> bool:
-    """Whether a prediction has an ingredient that is not ``known`` from its gold."""
-    found = ingredients(predicted)
+def brings_news(predicted: Query, facts: Facts, known: frozenset[tuple] | None) -> bool:
+    """Whether a prediction has an ingredient that is not ``known`` from its gold; the facts are those of both."""
+    found = ingredients(predicted, facts)
     return found is None or known is None or not found <= known

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tinkersql.equivalence.canonical import canonical
+from tinkersql.equivalence.facts import collect
 from tinkersql.equivalence.golds import Expected, Gold
 from tinkersql.equivalence.integrity import Instance
 from tinkersql.equivalence.novelty import ingredients
@@ -40,7 +41,8 @@ class PreparedGold:
     @cached_property
     def ingredients(self) -> frozenset[tuple] | None:
         """What the gold is made of; see ``novelty``."""
-        return ingredients(self.gold.query)
+        query = self.gold.query
+        return ingredients(query, collect([query.scope] if query.scope is not None else []))
 
     def form_of(self, query: Query, asks_for_null: bool) -> str | None:
         """A query's canonical form; where neither query asks for NULL, the assumptions may say that none is stored."""
