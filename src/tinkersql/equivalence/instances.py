@@ -6,7 +6,7 @@ where it may. All choices come from one random generator, which is seeded with t
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -73,7 +73,7 @@ _WIDE = Shape(1, 1, 1_000, 0.9)
 LARGEST_GROUP = 420
 _ALIKE = 0.05
 """The probability that all rows agree in a column."""
-_COUNTED_NULLS = 0.3
+_COUNTED_NULLS = 0.4
 """The least probability of NULL in a column inside an aggregate, in databases that are made of groups."""
 _ONE_TABLE = 0.4
 """The probability that a group is made of the rows of one table, which meet one row in each of the others."""
@@ -169,7 +169,10 @@ class Instances:
         yield {}
         for index in range(count):
             wide = 4 < self._facts.limit <= MAX_DISTINCT and index % 5 == 2
-            yield self._draw(_WIDE if wide else SHAPES[index % len(SHAPES)], index)
+            shape = _WIDE if wide else SHAPES[index % len(SHAPES)]
+            if self._sizes and index % 3 == 1 and shape.sketches:
+                shape = replace(shape, grouped=True)
+            yield self._draw(shape, index)
 
     def _draw(self, shape: Shape, index: int) -> Instance:
         random = self._random
@@ -254,6 +257,8 @@ class Instances:
                 if ref and ref[0] in tables:
                     name = (tables[ref[0]], ref[1])
                     wanted[ref] = chosen[ref] if ref in chosen else self._random.choice(self._candidates(name, pools))
+                    if name in self.nullable and self._random.random() < self._null:
+                        wanted[ref] = None
         return {**chosen, **wanted} if self._random.random() < 0.3 else wanted
 
     def _candidates(self, name: ColumnName, pools: Pools) -> list[Value]:
@@ -289,7 +294,7 @@ class Instances:
         if starved is None:
             mend_references(content, keys, random, lambda name: random.choice(pools[name]))
         if self._ranks and random.random() < (0.6 if shape.grouped else 0.35):
-            self._relatives.overtake(content)
+            self._relatives.overtake(content, keys)
         elif shape.fill and not (shape.grouped and self._sizes) and random.random() < 0.6:
             self._relatives.add_twins(content, keys)
         if self._respelled and keys is self._keys and random.random() < _RESPELLED:

@@ -26,7 +26,7 @@ class Relatives:
     def add_twins(self, content: Content, held: Keys) -> None:
         """Near copies of some rows: another key, every other value kept with high probability, children shared.
 
-        Where the key need not hold (``held`` says what must), half of the copies keep it.
+        Where the key need not hold (``held`` says what must), most copies keep it.
         """
         random = self._random
         for name, rows in content.items():
@@ -37,12 +37,15 @@ class Relatives:
                     if random.random() < (0.7 if column == key else 0.12):
                         twin[column] = random.choice(self._domains.plain[name, column])
                 rows.append(twin)
-                if key is not None and (held.key_of(name) == key or random.random() < 0.5):
+                if key is not None and (held.key_of(name) == key or random.random() < 0.3):
                     self._set_fresh_key(content, name, key, twin)
                     self._share_children(content, name, key, row, twin)
 
-    def overtake(self, content: Content) -> None:
-        """Leave one row, its twin and a third one in a parent table, with children in telling numbers."""
+    def overtake(self, content: Content, held: Keys) -> None:
+        """Leave one row, its twin and a third one in a parent table, with children in telling numbers.
+
+        Where the key need not hold, the twin often has the same key and other values instead.
+        """
         random = self._random
         choices = [
             (child, parent)
@@ -57,13 +60,17 @@ class Relatives:
         if original is None:
             return
         family = [original]
+        repeats = held.key_of(parent) != target and random.random() < 0.5
         for alike in (True, False):
             row = dict(original)
             for name in row:
-                if not alike and random.random() < 0.6:
+                if (not alike or repeats) and random.random() < 0.6:
                     row[name] = random.choice(self._domains.plain[parent, name])
             content[parent].append(row)
-            self._set_fresh_key(content, parent, target, row)
+            if alike and repeats:
+                row[target] = original[target]
+            else:
+                self._set_fresh_key(content, parent, target, row)
             family.append(row)
         content[parent] = list(family)
         content[child] = []

@@ -76,8 +76,8 @@ class Sketch:
             self._want(condition, True, scope)
 
     def need(self, ref: Ref, value: Value) -> None:
-        """Require one value of one column."""
-        self._needs[self._find(ref)].insert(0, Need("=", value))
+        """Require one value of one column, or NULL."""
+        self._needs[self._find(ref)].insert(0, Need("null") if value is None else Need("=", value))
 
     def rows(self, pick: Pick) -> tuple[list[tuple[int, str, Row]], dict[Ref, Value]]:
         """Slot, table and row for each table of the sketch, with the columns that conditions touch; and all values."""
