@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tinkersql.bulk.jobs import Receipt, Task, Watcher, compare_part, finished, replay, resumable
-from tinkersql.equivalence import Assumptions, Comparison, compare
-from tinkersql.equivalence.client import Pair
+from tinkersql.equivalence import Assumptions, Comparison, Pair, compare
 from tinkersql.errors import SettingsError, TinkersqlError
 
 LOCAL = "local"

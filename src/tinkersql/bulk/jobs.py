@@ -10,14 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from tinkersql._version import __version__
 from tinkersql.bulk.journal import Journal, replacing
 from tinkersql.bulk.lines import JsonLines, answered_line, read_rows
 from tinkersql.bulk.parts import Answer, Part, Record, answer_of, pair, readable
 from tinkersql.bulk.tables import ParquetPart
 from tinkersql.cache import sha256_of
-from tinkersql.equivalence import Assumptions, Comparison
-from tinkersql.equivalence.client import Pair
+from tinkersql.equivalence import Assumptions, Comparison, Pair, judge_version
 from tinkersql.errors import DataError, Interrupted, RunError, SettingsError, TinkersqlError
 
 Judge = Callable[[Iterable[Pair]], Iterator[Comparison]]
@@ -46,7 +44,7 @@ class Task:
     Attributes:
         source: the file of pairs.
         target: the file of answers.
-        identity: a hash of all that decides the answers: the input's bytes, the assumptions, this version.
+        identity: a hash of all that decides the answers: the input's bytes, the assumptions, this judge.
         rows: how many rows the input has; 0 for an input that cannot be read.
     """
 
@@ -156,7 +154,7 @@ def task_for(source: Path, target: Path, assumptions: Assumptions) -> Task:
         content = sha256_of(source)
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}") from None
-    identity = hashlib.sha256("\n".join([__version__, assumptions, content]).encode("ascii")).hexdigest()
+    identity = hashlib.sha256("\n".join([judge_version(), assumptions, content]).encode("ascii")).hexdigest()
     return Task(source, target, identity, part_at(source).count())
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any, Protocol
 
-from tinkersql.equivalence import Comparison, Verdict
-from tinkersql.equivalence.client import Pair
+from tinkersql.equivalence import Comparison, Pair, Verdict
 
 Record = dict[str, Any]
 """One row: text under ``schema`` and ``predicted``, text or a list of texts under ``gold``, and what else it has."""

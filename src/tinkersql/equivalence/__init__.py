@@ -4,19 +4,22 @@
 Importing this package is cheap: the SQL parser is loaded in the worker process, or when it is first needed.
 """
 
-from tinkersql.equivalence.client import compare, compare_many, sql_matches
+from tinkersql.equivalence.client import Pair, compare, compare_many, sql_matches
 from tinkersql.equivalence.extraction import extract_sql, looks_like_sql
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Table, Verdict, Witness
+from tinkersql.equivalence.version import judge_version
 
 __all__ = [
     "Assumptions",
     "Comparison",
+    "Pair",
     "Table",
     "Verdict",
     "Witness",
     "compare",
     "compare_many",
     "extract_sql",
+    "judge_version",
     "looks_like_sql",
     "sql_matches",
 ]

@@ -22,6 +22,8 @@ from tinkersql.errors import TinkersqlError
 _PACKAGES = str(Path(__file__).resolve().parents[2])
 _PAIRS_AT_ONCE = 8
 """Sent to a worker in one message: few enough to share work evenly, enough to make the messages cheap."""
+_LENGTH_AT_ONCE = 1_000_000
+"""Characters, about, so that a caller never holds many long texts."""
 Pair = tuple[str, str | Sequence[str], str]
 """(schema, gold or acceptable golds, raw model answer)."""
 
@@ -179,7 +181,7 @@ def compare_many(
     pool = ThreadPoolExecutor(len(crew), thread_name_prefix="compare")
     remaining = iter(pairs)
     try:
-        while batch := list(islice(remaining, _PAIRS_AT_ONCE)):
+        while batch := _batch(remaining):
             waiting.append(pool.submit(some, batch))
             if len(waiting) > 2 * len(crew):
                 yield from waiting.popleft().result()
@@ -191,6 +193,18 @@ def compare_many(
         pool.shutdown(wait=True)
         for worker in crew:
             worker.close()
+
+
+def _batch(pairs: Iterator[Pair]) -> list[Pair]:
+    """The next pairs for one message, fewer of them where the texts are long."""
+    batch: list[Pair] = []
+    length = 0
+    for pair in islice(pairs, _PAIRS_AT_ONCE):
+        batch.append(pair)
+        length += sum(map(len, pair))
+        if length >= _LENGTH_AT_ONCE:
+            break
+    return batch
 
 
 def sql_matches(generated: str, expected: str, schema: str = "") -> bool:

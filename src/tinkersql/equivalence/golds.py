@@ -1,12 +1,9 @@
 """A gold query ready to be run: its text, its variants, and what it returns on a database."""
 
 import hashlib
-import sqlite3
 from collections import Counter
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
-from importlib import metadata
-from pathlib import Path
+from functools import cached_property
 
 from tinkersql.equivalence.keys import find_keys
 from tinkersql.equivalence.lexing import meaningful, unquote
@@ -16,6 +13,7 @@ from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, S
 from tinkersql.equivalence.schema import Schema
 from tinkersql.equivalence.variants import KEY_NAME, Variants, variants
 from tinkersql.equivalence.verdicts import Assumptions
+from tinkersql.equivalence.version import judge_version
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Gold:
     @property
     def key(self) -> str:
         """The name of its suite: a hash of all that the suite depends on, in hexadecimal."""
-        return self._hash(_version()).hex()
+        return self._hash(judge_version()).hex()
 
     def seed(self, *further: str) -> int:
         """A number that depends on the schema, the gold, the assumptions and what else it is for."""
@@ -126,15 +124,6 @@ def words(sql: str) -> frozenset[str] | None:
         found.append(unquote(token.text).lower())
         before = token.word or token.text
     return frozenset(found)
-
-
-@cache
-def _version() -> str:
-    """What decides, besides the gold, how its suite turns out: the judge's own source, SQLite and the parser."""
-    digest = hashlib.sha256(f"{sqlite3.sqlite_version} {metadata.version('sqlglot')}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _usable(found: Variants, sandbox: Sandbox) -> Variants:
