@@ -64,7 +64,12 @@ def test_parentheses_that_matter_are_never_lost(one: str, other: str) -> None:
 @given(conditions(3), st.data())
 def test_conditions_of_one_form_hold_for_the_same_rows(condition: str, data: st.DataObject) -> None:
     bare = condition.replace("(", "").replace(")", "").replace("IN 3, 1", "IN (3, 1)").replace("IN 2", "IN (2)")
-    others = (bare, condition.replace(" AND b", " OR b", 1), condition.replace("NOT", "", 1), f"NOT (NOT ({condition}))")
+    others = (
+        bare,
+        condition.replace(" AND b", " OR b", 1),
+        condition.replace("NOT", "", 1),
+        f"NOT (NOT ({condition}))",
+    )
     other = data.draw(st.sampled_from(others) | conditions(3))
     gold, predicted = (f"SELECT a, b, c FROM t WHERE {text}" for text in (condition, other))
     if form(gold) == form(predicted):

@@ -1,12 +1,12 @@
 """A gold query ready to be run: its text, its variants, and what it returns on a database."""
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinkersql.equivalence.keys import find_keys
 from tinkersql.equivalence.lexing import meaningful, unquote
+from tinkersql.equivalence.openness import Openness, Permitted
 from tinkersql.equivalence.reading import Query, read_query
 from tinkersql.equivalence.results import block_lengths, normal_rows
 from tinkersql.equivalence.sandbox import OverBudgetError, QueryError, Result, Sandbox
@@ -25,14 +25,18 @@ class Expected:
         rows: as they are compared.
         blocks: the lengths of the runs of rows between which the order keys change; None where order does not count.
         open: whether the gold leaves its result open on this database, by a tie at a cut or an arbitrary row.
-        count_certain: whether the number of rows is certain although the result is open.
+        permitted: what it allows where the result is open; None when that cannot be told.
     """
 
     result: Result
     rows: list[tuple]
     blocks: list[int] | None
     open: bool
-    count_certain: bool = False
+    permitted: Permitted | None = None
+
+    def forbids(self, rows: list[tuple]) -> bool:
+        """Whether these normalised rows are wrong under every reading, where the result is open."""
+        return self.permitted is not None and self.permitted.forbids(rows)
 
 
 class Gold:
@@ -56,7 +60,9 @@ class Gold:
         try:
             self.query: Query = read_query(sql, schema, sandbox)
             self.columns = sandbox.run(self.query.sql).columns
-            self.variants = _usable(variants(self.query), sandbox)
+            as_run = assumptions is Assumptions.OPEN_WORLD
+            self.variants = _usable(variants(self.query, as_run=as_run), sandbox)
+            self._openness = Openness(self.variants, sandbox)
         finally:
             sandbox.close()
 
@@ -85,8 +91,11 @@ class Gold:
             result, blocks = self._run(sandbox)
         except (QueryError, OverBudgetError):
             return None
-        is_open, count_certain = self._openness(sandbox, result)
-        return Expected(result, normal_rows(result.rows, self.ignore_case), blocks, is_open, count_certain)
+        rows = normal_rows(result.rows, self.ignore_case)
+        if not self._openness.possible:
+            return Expected(result, rows, blocks, False)
+        permitted = self._openness.permitted(sandbox, self.ignore_case)
+        return Expected(result, rows, blocks, permitted is None or not permitted.single, permitted)
 
     def _run(self, sandbox: Sandbox) -> tuple[Result, list[int] | None]:
         found = self.variants
@@ -97,22 +106,6 @@ class Gold:
         width = len(keyed.columns) - sum(name.startswith(KEY_NAME) for name in keyed.columns)
         blocks = block_lengths(keyed, found.key_places, self.ignore_case)
         return Result(self.columns, [row[:width] for row in keyed.rows]), blocks
-
-    def _openness(self, sandbox: Sandbox, result: Result) -> tuple[bool, bool]:
-        found = self.variants
-        try:
-            if found.uncut is not None:
-                rows = sandbox.run(found.uncut).rows
-                keys = [normal_rows([tuple(row[place] for place in found.key_places)], True) for row in rows]
-                if any(0 < cut < len(keys) and keys[cut - 1] == keys[cut] for cut in found.cuts):
-                    return True, False
-            if found.lowest is None or found.highest is None:
-                return False, False
-            low, high = sandbox.run(found.lowest), sandbox.run(found.highest)
-        except (QueryError, OverBudgetError):
-            return True, False
-        is_open = Counter(low.rows) != Counter(high.rows)
-        return is_open, found.only_bare and len(low.rows) == len(high.rows) == len(result.rows)
 
 
 def words(sql: str) -> frozenset[str] | None:
@@ -127,16 +120,10 @@ def words(sql: str) -> frozenset[str] | None:
 
 
 def _usable(found: Variants, sandbox: Sandbox) -> Variants:
-    """Drop the variants that SQLite refuses."""
-    try:
-        for text in (found.lowest, found.highest):
-            if text is not None:
-                sandbox.run(text)
-    except (QueryError, OverBudgetError):
-        found = replace(found, lowest=None, highest=None)
+    """Without the order keys that SQLite refuses as columns."""
     try:
         if found.keyed is not None:
             sandbox.run(found.keyed)
     except (QueryError, OverBudgetError):
-        found = replace(found, keyed=None, key_places=(), uncut=None, cuts=())
+        found = replace(found, keyed=None, key_places=(), open=False)
     return found

@@ -6,6 +6,7 @@ Everything here runs in the calling process. The public functions in ``client`` 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from tinkersql.equivalence.extraction import extract_sql, first_statement, other_command
 from tinkersql.equivalence.facts import collect
@@ -23,14 +24,22 @@ from tinkersql.equivalence.spelling import with_spelling_of
 from tinkersql.equivalence.suites import Suite, build_suite
 from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict, Witness
 
-PAIR_DATABASES = 40
-"""Databases drawn for a prediction that survives the suite, besides the empty one."""
-MORE_DATABASES = 120
-"""Drawn instead when too few of the first said anything about the gold."""
-ENOUGH = 30
-"""As many databases must make the gold return something, or more are drawn."""
-FEW_DATABASES, FEW_ENOUGH = 10, 6
-"""The same for a prediction made of nothing but what its gold has, which the suite already probes."""
+
+@dataclass(frozen=True)
+class Effort:
+    """How many databases are drawn for a prediction that survives the suite, and how many of them must be telling."""
+
+    databases: int
+    telling: int
+
+
+USUAL = Effort(40, 30)
+NO_NEWS = Effort(10, 6)
+"""For a prediction made of nothing but what its gold has, which the suite already probes."""
+ANYTHING_GOES = Effort(100, 70)
+"""For the open world, in which far more may be stored."""
+MOST_DATABASES = 150
+"""Drawn while too few of them are telling."""
 _GOLDS_IN_MEMORY = 16
 _DATABASES_IN_MEMORY = 160
 """Of all golds together: SQLite's heap is bounded for the whole process."""
@@ -148,6 +157,10 @@ class _Pair:
             expected = database.expected
             found = Found(database.instance, expected.result, result)
             rows = normal_rows(result.rows, self.gold.ignore_case)
+            if expected.open:
+                if len(expected.result.columns) != len(result.columns) or expected.forbids(rows):
+                    return self._different(found, predicted, nocase)
+                continue
             if answer := self._compare(found, Outcome(expected.rows, rows, expected.blocks), predicted, nocase):
                 return answer
         return None
@@ -166,7 +179,7 @@ class _Pair:
         """
         scopes = [query.scope for query in (self.gold.query, predicted) if query.scope is not None]
         facts = collect(scopes)
-        few = not brings_news(predicted, facts, self.prepared.ingredients)
+        news = brings_news(predicted, facts, self.prepared.ingredients)
         ladder = list(Assumptions)
         for step in ladder[ladder.index(self.gold.assumptions) :]:
             source = Instances(
@@ -179,16 +192,18 @@ class _Pair:
                 ignore_case=step is Assumptions.NO_NULLS,
                 seed=self.gold.seed(predicted.sql, step),
             )
-            if answer := self._on_drawn(source, predicted, nocase, few):
+            headline = self.gold.assumptions is Assumptions.HEADLINE
+            effort = ANYTHING_GOES if step is Assumptions.OPEN_WORLD else USUAL if news or not headline else NO_NEWS
+            if answer := self._on_drawn(source, predicted, nocase, effort):
                 return answer
         return self._agreed()
 
-    def _on_drawn(self, source: Instances, predicted: Query, nocase: bool, few: bool) -> Comparison | None:
+    def _on_drawn(self, source: Instances, predicted: Query, nocase: bool, effort: Effort) -> Comparison | None:
         gold, sandbox = self.gold, self.prepared.scratch(nocase)
         nothing: list[tuple] | None = None
         telling = 0
-        for count, instance in enumerate(source.draw(MORE_DATABASES)):
-            if count > (FEW_DATABASES if few else PAIR_DATABASES) and telling >= (FEW_ENOUGH if few else ENOUGH):
+        for count, instance in enumerate(source.draw(MOST_DATABASES)):
+            if count > effort.databases and telling >= effort.telling:
                 break
             sandbox.load(instance)
             expected = gold.expected(sandbox)
@@ -199,17 +214,16 @@ class _Pair:
             except (QueryError, OverBudgetError) as error:
                 return self._failed(error)
             found = Found(instance, expected.result, result)
+            rows = normal_rows(result.rows, gold.ignore_case)
             if expected.open:
-                if len(expected.result.columns) != len(result.columns) or (
-                    expected.count_certain and len(expected.rows) != len(result.rows)
-                ):
-                    return self._different(found, predicted, nocase, shrink=False)
+                if len(expected.result.columns) != len(result.columns) or expected.forbids(rows):
+                    return self._different(found, predicted, nocase)
                 continue
             if nothing is None:
                 nothing = expected.rows
             elif expected.rows and expected.rows != nothing:
                 telling += 1
-            outcome = Outcome(expected.rows, normal_rows(result.rows, gold.ignore_case), expected.blocks)
+            outcome = Outcome(expected.rows, rows, expected.blocks)
             if answer := self._compare(found, outcome, predicted, nocase):
                 return answer
         self.telling += telling

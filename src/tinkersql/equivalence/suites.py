@@ -10,7 +10,7 @@ from typing import Any
 
 from tinkersql.equivalence.dialects import parse
 from tinkersql.equivalence.facts import collect
-from tinkersql.equivalence.golds import Gold
+from tinkersql.equivalence.golds import Expected, Gold
 from tinkersql.equivalence.instances import Instances
 from tinkersql.equivalence.integrity import Instance
 from tinkersql.equivalence.mutant_proofs import World, proof
@@ -147,25 +147,27 @@ class _Builder:
         """Keep the database if it kills, or is one of the first that say something; returns whether it kills."""
         self.sandbox.load(instance)
         expected = self.gold.expected(self.sandbox)
-        if expected is None or expected.open:
+        if expected is None or (expected.open and expected.permitted is None):
             return False
-        if self.nothing is None:
+        if self.nothing is None and not expected.open:
             self.nothing = expected.rows
-        tells = bool(expected.rows) and expected.rows != self.nothing
-        living = [mutant for mutant in self.alive if not self._kills(mutant, expected.rows, expected.blocks)]
+        tells = not expected.open and bool(expected.rows) and expected.rows != self.nothing
+        living = [mutant for mutant in self.alive if not self._kills(mutant, expected)]
         killed, self.alive = len(living) < len(self.alive), living
         if killed or (not only_killers and (not self.kept or (tells and self.telling < FIRST))):
             self.kept.append(instance)
             self.telling += tells
         return killed
 
-    def _kills(self, mutant: Mutant, rows: list[tuple], blocks: list[int] | None) -> bool:
+    def _kills(self, mutant: Mutant, expected: Expected) -> bool:
         try:
             self.runs += 1
             found = normal_rows(self.sandbox.run(mutant.sql, self.budget).rows, self.gold.ignore_case)
         except (QueryError, OverBudgetError):
             return False
-        return not same(Outcome(rows, found, blocks))
+        if expected.open:
+            return expected.forbids(found)
+        return not same(Outcome(expected.rows, found, expected.blocks))
 
 
 def size(instance: Instance) -> int:

@@ -1,11 +1,10 @@
-"""Variants of a gold query that settle what the gold leaves open.
+"""Other texts of a gold query: with its order keys, and with everything that it leaves open laid bare.
 
 ``ORDER BY price LIMIT 3`` with a tie at the cut, or a bare column beside an aggregate, makes the gold no function of
-the data. Two variants settle every such choice in opposite directions: all ties towards the smallest output, and all
-towards the largest. Where they agree, every other way of settling agrees with them, because the smallest and the
-largest choice among tied rows are the same only if all tied rows are. Where they do not, the database proves nothing.
+the data. What a gold allows on a given database is worked out in ``openness``; the queries for that are made here.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -14,7 +13,9 @@ from tinkersql.equivalence.facts import whole_number
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope, local_nodes
 
-KEY_NAME = "__order_key_"
+KEY_NAME, MARK_NAME = "__order_key_", "__open_"
+_POSITIONAL = (exp.RowNumber, exp.Ntile, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
+"""Window functions whose value depends on which of two tied rows comes first."""
 
 
 @dataclass(frozen=True)
@@ -22,61 +23,168 @@ class Variants:
     """Other texts of one gold.
 
     Attributes:
-        lowest, highest: the two opposite ways to settle what the gold leaves open; None when it leaves nothing open.
         keyed: the gold with its outermost order keys as further columns; None when it does not order, or cannot.
-        key_places: where in the rows of ``keyed`` the keys are.
+        key_places: where in the rows of ``keyed`` the keys are, counted from the end when negative.
         ordered: whether the gold's outermost query orders its result.
-        uncut: ``keyed`` up to one row beyond the outermost LIMIT; None when there is no such LIMIT.
-        cuts: the places in the rows of ``uncut`` where LIMIT and OFFSET cut: a tie across one leaves the result open.
-        only_bare: whether bare columns are all that the gold leaves open, so that its number of rows is certain.
+        open: whether the gold leaves anything open on some database.
+        spread: all rows that the gold may take its result from: its outermost query without LIMIT and OFFSET, with the
+            order keys (at ``spread_keys``) and then one mark for each entry of ``marks`` as further columns.
+        spread_keys: as ``key_places``, for ``spread``.
+        cut: the places in the rows of ``spread`` where the gold's OFFSET and LIMIT cut; None when they do not.
+        marks: a mark says 1 in the rows in which a value is arbitrary; here, the columns with that value, or None when
+            the order of rows depends on it.
+        settled: ``spread`` with all choices inside of it settled in opposite directions. Where the two agree, they
+            agree with every other way of settling.
+        probes: texts that return a row where something else is open.
     """
 
-    lowest: str | None = None
-    highest: str | None = None
     keyed: str | None = None
     key_places: tuple[int, ...] = ()
     ordered: bool = False
-    uncut: str | None = None
-    cuts: tuple[int, ...] = ()
-    only_bare: bool = False
+    open: bool = False
+    spread: str = ""
+    spread_keys: tuple[int, ...] = ()
+    cut: tuple[int, int] | None = None
+    marks: tuple[tuple[int, ...] | None, ...] = ()
+    settled: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
-def variants(gold: Query) -> Variants:
-    """The variants of a gold; an unparsed gold has none."""
+def variants(gold: Query, *, as_run: bool = False) -> Variants:
+    """The variants of a gold; an unparsed gold has none.
+
+    ``as_run``: whether a bare column means the value that SQLite happens to pick, rather than any value of its group.
+    """
     if gold.tree is None or gold.scope is None:
         return Variants()
-    lowest = highest = None
-    if _leaves_open(gold.scope):
-        lowest, highest = (_settled(gold.tree, gold.scope, descending) for descending in (False, True))
-    keyed, places = _keyed(gold.tree)
-    ordered = gold.tree.args.get("order") is not None
-    uncut, cuts = _uncut(keyed)
-    text = keyed.sql(dialect="sqlite") if keyed is not None else None
-    only_bare = not any(
-        block.branches or block.node.args.get("limit") or block.node.args.get("distinct")
-        for block in gold.scope.everywhere()
+    tree, scope = gold.tree, gold.scope
+    keyed, places = _keyed(tree)
+    order, limit = tree.args.get("order"), tree.args.get("limit")
+    cuts = limit is not None and (keyed is not None or order is None)
+    found = [] if as_run else _marks(tree, scope, places, cuts)
+    by_hand = {id(scope.node)} if cuts or found else set()
+    inside = any(
+        block.node.args.get("limit") is not None or (not as_run and _bare_columns(block))
+        for block in scope.everywhere()
+        if id(block.node) not in by_hand
+    ) or any(map(_positional, tree.find_all(exp.Window)))
+    probes = () if as_run else tuple(_probes(tree, scope))
+    if not (cuts or found or inside or probes):
+        return Variants(_text(keyed), places, order is not None)
+
+    def spread(of: exp.Query) -> str:
+        copy = _keyed(of)[0] or of.copy()
+        if cuts:
+            copy.set("limit", None)
+            copy.set("offset", None)
+        marks = [exp.alias_(mark.copy(), f"{MARK_NAME}{number}") for number, (mark, _) in enumerate(found)]
+        if marks:
+            copy.set("expressions", [*copy.expressions, *marks])
+        return copy.sql(dialect="sqlite")
+
+    start, size = whole_number(tree.args.get("offset")), whole_number(limit)
+    return Variants(
+        _text(keyed),
+        places,
+        order is not None,
+        True,
+        spread(tree),
+        tuple(place if place >= 0 else place - len(found) for place in places),
+        (start, start + size) if cuts else None,
+        tuple(where for _, where in found),
+        tuple(spread(_settled(tree, scope, by_hand, last, as_run)) for last in (False, True)) if inside else (),
+        probes,
     )
-    return Variants(lowest, highest, text, places, ordered, uncut, cuts, only_bare)
 
 
-def _uncut(keyed: exp.Query | None) -> tuple[str | None, tuple[int, ...]]:
-    """The ordered query up to one row beyond its LIMIT, without its OFFSET; and the places of both cuts."""
-    limit = keyed.args.get("limit") if keyed is not None else None
-    if keyed is None or limit is None:
-        return None, ()
-    size, skipped = whole_number(limit), whole_number(keyed.args.get("offset"))
-    copy = keyed.copy()
-    copy.set("offset", None)
-    copy = copy.limit(size + skipped + 1, copy=False)
-    return copy.sql(dialect="sqlite"), (skipped, skipped + size)
+def _text(tree: exp.Query | None) -> str | None:
+    return tree.sql(dialect="sqlite") if tree is not None else None
 
 
-def _leaves_open(scope: Scope) -> bool:
-    return any(block.node.args.get("limit") is not None or _bare_columns(block) for block in scope.everywhere())
+def _marks(
+    tree: exp.Query, scope: Scope, key_places: tuple[int, ...], cuts: bool
+) -> list[tuple[exp.Expr, tuple[int, ...] | None]]:
+    """For each value of the outermost SELECT that may be arbitrary, the condition that it is, and where it shows."""
+    node = scope.node
+    if tree is not node or not isinstance(node, exp.Select) or node.args.get("distinct") is not None:
+        return []
+    grouped = _is_grouped(node) and len(_extremes(node)) != 1
+    bare = {id(column) for column in _bare_columns(scope)}
+    order = node.args.get("order")
+    found: list[tuple[exp.Expr, tuple[int, ...] | None]] = []
+    place = 0
+    for item in (*node.expressions, *(order.expressions if isinstance(order, exp.Order) and cuts else ())):
+        inner = item.this if isinstance(item, exp.Alias | exp.Ordered) else item
+        if inner.is_star and not isinstance(inner, exp.Count):
+            columns = _starred(inner, scope) if grouped else []
+            found += [(_arbitrary(column), (place + offset,)) for offset, column in enumerate(columns)]
+            place += len(columns)
+            continue
+        where = None if isinstance(item, exp.Ordered) or (cuts and place in key_places) else (place,)
+        columns = [column for column in local_nodes(inner) if id(column) in bare]
+        if columns and not any(isinstance(part, exp.AggFunc | exp.Window | exp.Query) for part in local_nodes(inner)):
+            columns = [inner]
+        found += [(_arbitrary(column), where) for column in columns]
+        place += 1
+    return found
 
 
-def _settled(tree: exp.Query, scope: Scope, descending: bool) -> str:
-    """The text with tie-breakers behind every ORDER BY that a LIMIT cuts, and bare columns made definite."""
+def _arbitrary(value: exp.Expr) -> exp.Expr:
+    """Whether a value is not the same in all rows of a group."""
+    lowest, highest = exp.Min(this=value.copy()), exp.Max(this=value.copy())
+    apart = exp.Not(this=exp.Is(this=lowest, expression=highest))
+    known, rows = exp.Count(this=value.copy()), exp.Count(this=exp.Star())
+    some = exp.Not(this=exp.In(this=known, expressions=[exp.Literal.number(0), rows]))
+    return exp.Paren(this=exp.Or(this=apart, expression=some))
+
+
+def _starred(star: exp.Expr, block: Scope) -> list[exp.Column]:
+    wanted = star.table.lower() if isinstance(star, exp.Column) else ""
+    return [
+        exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
+        for alias, columns in block.sources.items()
+        for name in columns
+        if not wanted or alias == wanted
+    ]
+
+
+def _probes(tree: exp.Query, scope: Scope) -> Iterator[str]:
+    """Queries that return a row where HAVING asks for an arbitrary value, or rows tie for the one MIN or MAX."""
+    node = scope.node
+    if tree is not node or not isinstance(node, exp.Select) or not _is_grouped(node):
+        return
+    having, keys = node.args.get("having"), _group_keys(scope)
+    plain = node.copy()
+    for part in ("group", "having", "order", "limit", "offset", "distinct"):
+        plain.set(part, None)
+    names = [f"k{number}" for number in range(len(keys))]
+    extremes = _extremes(node)
+    if len(extremes) == 1:
+        values = _free_columns(scope, node.expressions)
+        top = extremes[0]
+        over = exp.Window(this=top.copy(), partition_by=[key.copy() for key in keys])
+        items = [*zip(keys, names, strict=True), (top.this, "v"), (over, "m")]
+        items += [(value, f"b{number}") for number, value in enumerate(values)]
+        if not values or isinstance(top.this, exp.Distinct):
+            return
+        plain.set("expressions", [exp.alias_(value.copy(), name) for value, name in items])
+        marks = [_arbitrary(exp.column(f"b{number}")) for number in range(len(values))]
+        query = exp.select("1").from_(plain.subquery("s")).where("v IS m").group_by(*names, "m").having(exp.or_(*marks))
+        yield query.sql(dialect="sqlite")
+    elif isinstance(having, exp.Having):
+        values = _free_columns(scope, [having])
+        if values:
+            marks = [_arbitrary(value) for value in values]
+            plain.set("expressions", [exp.Literal.number(1)])
+            plain = plain.group_by(*(key.copy() for key in keys)).having(exp.or_(*marks))
+            yield plain.sql(dialect="sqlite")
+
+
+def _settled(tree: exp.Query, scope: Scope, by_hand: set[int], last: bool, as_run: bool) -> exp.Query:
+    """The tree with tie-breakers behind every ORDER BY that a LIMIT cuts, and bare columns made definite.
+
+    ``by_hand`` holds the identities of the blocks that are left as they are.
+    """
     places = {id(node): index for index, node in enumerate(tree.walk())}
     copy = tree.copy()
     twins = list(copy.walk())
@@ -85,78 +193,149 @@ def _settled(tree: exp.Query, scope: Scope, descending: bool) -> str:
         if index is None:
             continue
         twin = twins[index]
-        for column in _bare_columns(block):
+        for window in _local_windows(block.node):
+            _break_ties(twins[places[id(window)]], _starred(exp.Star(), block), last)
+        if id(block.node) in by_hand:
+            continue
+        for column in () if as_run else _bare_columns(block):
             bare = twins[places[id(column)]]
-            bare.replace((exp.Max if descending else exp.Min)(this=bare.copy()))
+            bare.replace(_highest(bare) if last else exp.Min(this=bare.copy()))
         if twin.args.get("limit") is not None and isinstance(twin, exp.Query):
-            _break_ties(twin, block, descending)
-    return copy.sql(dialect="sqlite")
+            _break_ties(twin, _outputs(twin, block), last)
+    return copy
 
 
-def _break_ties(node: exp.Query, block: Scope, descending: bool) -> None:
+def _highest(value: exp.Expr) -> exp.Expr:
+    """The group's largest value, or NULL if the group holds one (which MIN skips)."""
+    complete = exp.EQ(this=exp.Count(this=value.copy()), expression=exp.Count(this=exp.Star()))
+    return exp.Case(ifs=[exp.If(this=complete, true=exp.Max(this=value.copy()))])
+
+
+def _local_windows(node: exp.Expr) -> list[exp.Window]:
+    """The windows of a block that number rows, where it has rows of its own to number."""
+    if not isinstance(node, exp.Select) or _is_grouped(node):
+        return []
+    parts = [part for item in node.expressions for part in local_nodes(item)]
+    return [part for part in parts if isinstance(part, exp.Window) and _positional(part)]
+
+
+def _positional(node: exp.Window) -> bool:
+    """Whether a window's value depends on which of two tied rows comes first."""
+    spec = node.args.get("spec")
+    in_rows = isinstance(spec, exp.WindowSpec) and str(spec.args.get("kind") or "").upper() == "ROWS"
+    return in_rows or any(isinstance(part, _POSITIONAL) for part in node.this.walk())
+
+
+def _break_ties(node: exp.Expr, breakers: Sequence[exp.Expr], last: bool) -> None:
     order = node.args.get("order")
     keys = [key.copy() for key in order.expressions] if isinstance(order, exp.Order) else []
-    breakers: list[exp.Expr] = []
-    if isinstance(node, exp.Select) and node.args.get("distinct") is None:
-        for item in node.expressions:
-            inner = item.this if isinstance(item, exp.Alias) else item
-            if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
-                wanted = inner.table.lower() if isinstance(inner, exp.Column) else ""
-                breakers += [
-                    exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(alias, quoted=True))
-                    for alias, columns in block.sources.items()
-                    for name in columns
-                    if not wanted or alias == wanted
-                ]
-            elif not isinstance(inner, exp.Literal):
-                breakers.append(inner.copy())
-    else:
-        breakers = [exp.Literal.number(index + 1) for index in range(len(block.outputs))]
-    keys += [exp.Ordered(this=breaker, desc=descending, nulls_first=not descending) for breaker in breakers]
+    keys += [exp.Ordered(this=breaker.copy(), desc=last, nulls_first=not last) for breaker in breakers]
     if keys:
         node.set("order", exp.Order(expressions=keys))
+
+
+def _outputs(node: exp.Query, block: Scope) -> list[exp.Expr]:
+    """What a query returns, to order by."""
+    if not isinstance(node, exp.Select) or node.args.get("distinct") is not None:
+        return [exp.Literal.number(index + 1) for index in range(len(block.outputs))]
+    found: list[exp.Expr] = []
+    for item in node.expressions:
+        inner = item.this if isinstance(item, exp.Alias) else item
+        if inner.is_star and not isinstance(inner, exp.Count):
+            found += _starred(inner, block)
+        elif not isinstance(inner, exp.Literal):
+            found.append(inner)
+    return found
+
+
+def _is_grouped(node: exp.Select) -> bool:
+    return node.args.get("group") is not None or any(map(_aggregates, _parts(node)))
+
+
+def _parts(node: exp.Select) -> list[exp.Expr]:
+    order, having = node.args.get("order"), node.args.get("having")
+    parts = [*node.expressions, *(order.expressions if isinstance(order, exp.Order) else ())]
+    return [*parts, having] if isinstance(having, exp.Having) else parts
+
+
+def _aggregates(part: exp.Expr) -> list[exp.Expr]:
+    return [
+        inner
+        for inner in local_nodes(part)
+        if isinstance(inner, exp.AggFunc) and not isinstance(inner.parent, exp.Window)
+    ]
+
+
+def _extremes(node: exp.Select) -> list[exp.Expr]:
+    """The MINs and MAXs of a SELECT; beside a single one, SQLite takes the bare columns from that row.
+
+    See https://www.sqlite.org/lang_select.html#bareagg.
+    """
+    return [item for part in _parts(node) for item in _aggregates(part) if isinstance(item, exp.Max | exp.Min)]
+
+
+def _group_keys(block: Scope) -> list[exp.Expr]:
+    """What a SELECT groups by, with the places and aliases of its result looked up."""
+    node = block.node
+    group = node.args.get("group")
+    aliases = {item.alias.lower(): item.this for item in node.expressions if isinstance(item, exp.Alias)}
+    found = []
+    for part in group.expressions if isinstance(group, exp.Group) else ():
+        place = whole_number(part)
+        if isinstance(part, exp.Literal) and 0 < place <= len(node.expressions):
+            part = node.expressions[place - 1]
+            part = part.this if isinstance(part, exp.Alias) else part
+        elif isinstance(part, exp.Column) and not _is_own(part, block):
+            part = aliases.get(part.name.lower(), part)
+        found.append(part)
+    return found
 
 
 def _bare_columns(block: Scope) -> list[exp.Column]:
     """Columns of a grouped SELECT's result or order that are neither grouped by nor inside an aggregate.
 
-    A single MIN or MAX is left alone: SQLite then takes the bare columns from that row, by its documentation.
+    Beside a single MIN or MAX none is bare.
     """
     node = block.node
-    if not isinstance(node, exp.Select):
+    if not isinstance(node, exp.Select) or not _is_grouped(node) or len(_extremes(node)) == 1:
         return []
-    order = node.args.get("order")
-    parts = [*node.expressions, *(order.expressions if isinstance(order, exp.Order) else ())]
-    aggregates = [
-        inner
-        for part in (*parts, node.args.get("having"))
-        if part is not None
-        for inner in local_nodes(part)
-        if isinstance(inner, exp.AggFunc) and not isinstance(inner.parent, exp.Window)
-    ]
-    group = node.args.get("group")
-    if group is None and not aggregates:
-        return []
-    if sum(isinstance(item, exp.Max | exp.Min) for item in aggregates) == 1:
-        return []
-    grouped = {part.sql().lower() for part in group.expressions} if isinstance(group, exp.Group) else set()
-    refs = {block.ref(part) for part in group.expressions} - {None} if isinstance(group, exp.Group) else set()
+    return _free_columns(block, [part for part in _parts(node) if not isinstance(part, exp.Having)])
+
+
+def _free_columns(block: Scope, parts: list[exp.Expr]) -> list[exp.Column]:
+    """The columns in these parts of a grouped SELECT that are neither grouped by nor inside an aggregate."""
+    node = block.node
     aliases = {item.alias.lower() for item in node.expressions if isinstance(item, exp.Alias)}
-    if isinstance(group, exp.Group) and any(isinstance(part, exp.Literal) for part in group.expressions):
-        return []  # GROUP BY 1: which column that is would have to be worked out
+    texts = {key.sql().lower() for key in _group_keys(block)}
+    refs = {block.ref(key) for key in _group_keys(block)} - {None}
     found = []
     for part in parts:
         for column in local_nodes(part):
             if not isinstance(column, exp.Column) or isinstance(column.this, exp.Star):
                 continue
-            if column.sql().lower() in grouped or block.ref(column) in refs or block.ref(column) is None:
-                continue
-            if column.find_ancestor(exp.AggFunc, exp.Window, exp.Select) is not node:
+            if column.find_ancestor(exp.AggFunc, exp.Window, exp.Select) is not node or not _is_own(column, block):
                 continue
             if not column.table and column.name.lower() in aliases and part not in node.expressions:
                 continue
-            found.append(column)
+            if block.ref(column) not in refs and not _is_grouped_by(column, texts):
+                found.append(column)
     return found
+
+
+def _is_own(column: exp.Column, block: Scope) -> bool:
+    """Whether a column comes from the block's own FROM, and not from a query around it."""
+    name, qualifier = column.name.lower(), column.table.lower()
+    return any(name in columns for alias, columns in block.sources.items() if not qualifier or alias == qualifier)
+
+
+def _is_grouped_by(column: exp.Column, texts: set[str]) -> bool:
+    """Whether the column, or an expression around it, is what the query groups by."""
+    node: exp.Expr | None = column
+    while node is not None and not isinstance(node, exp.Select):
+        if node.sql().lower() in texts:
+            return True
+        node = node.parent
+    return False
 
 
 def _keyed(tree: exp.Query) -> tuple[exp.Query | None, tuple[int, ...]]:
