@@ -77,18 +77,21 @@ def _key_by_name(table: Table, others: set[str]) -> str | None:
 
     Not so a first column named after another table (``concert_id`` in ``singer_in_concert`` beside ``concert``) or
     after the beginning of the name (``customer_id`` in ``customer_addresses``): it refers to something, and repeats.
+    Nor a later column of a table that only links (``friend_id`` behind ``student_id`` in ``friend``).
     ``others`` holds the other tables' names in the singular.
     """
     if table.find("id") is not None:
         return "id"
     name = _singular(table.name.lower().strip("_ "))
     bare = name.replace("_", "")
+    links_only = all(_stem(column.name.lower()) is not None for column in table.columns)
     for index, column in enumerate(table.columns):
         lowered = column.name.lower()
         stem = _stem(lowered)
         if stem is None:
             continue
-        if stem.replace("_", "") == bare or _singular(stem).replace("_", "") == bare:
+        named_after = bare in (stem.replace("_", ""), _singular(stem).replace("_", ""))
+        if named_after and not (index and links_only):
             return lowered
         if index or (stem and _singular(stem) in others):
             continue
