@@ -179,7 +179,8 @@ class Instances:
         pools = self._instance_pools(shape)
         rows: dict[str, list[Row]] = defaultdict(list)
         for number in range(shape.sketches):
-            blocks = self._blocks[number % 2 if len(self._blocks) > 1 and index % 3 else 0] if self._blocks else []
+            # in turn, so that what fulfils the prediction's conditions is also seen without what fulfils the gold's
+            blocks = self._blocks[(number + index) % len(self._blocks)] if self._blocks else []
             if not blocks:
                 break
             block = blocks[0] if random.random() < 0.75 else random.choice(blocks)

@@ -33,7 +33,7 @@ class Effort:
     telling: int
 
 
-USUAL = Effort(40, 30)
+USUAL = Effort(24, 16)
 NO_NEWS = Effort(10, 6)
 """For a prediction made of nothing but what its gold has, which the suite already probes."""
 ANYTHING_GOES = Effort(100, 70)
