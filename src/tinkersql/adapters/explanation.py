@@ -1,5 +1,6 @@
 """A comparison as text for a person: the verdict, the database that tells the two queries apart, and both results."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -7,8 +8,9 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from tinkersql.equivalence import Assumptions, Comparison, Table, Witness
+from tinkersql.equivalence import Assumptions, Comparison, Table, Verdict, Witness
 from tinkersql.equivalence.results import normal_rows
+from tinkersql.equivalence.verdicts import Adequacy
 
 MAX_ROWS = 20
 """Lines of the table of results; rows that differ come first."""
@@ -21,6 +23,8 @@ MAX_SCRIPT = 6_000
 MAX_QUERY = 1_500
 """Characters shown of a query."""
 _MAX_GOLDS = 3
+_ENDS = (";", "\n;", "\n*/;")
+"""What ends a statement: as usual, after a comment that would swallow the semicolon, after a comment left open."""
 _MAX_LINE = 500
 
 Row = Sequence[Any]
@@ -31,7 +35,8 @@ def explanation(answer: Comparison, gold: str | Sequence[str]) -> str:
 
     The SQL can be pasted into ``sqlite3`` as it stands; with a witness it shows the difference. Below it stand both
     results side by side: ``-`` marks a row that only the gold returns, ``+`` one that only the prediction returns.
-    Where both return the same rows, the two mark the places at which the order differs.
+    Where both return the same rows, the two mark the places at which the order differs. Where nothing differs, the
+    last line says how telling the databases were.
 
     Args:
         answer: what ``compare`` said.
@@ -44,9 +49,20 @@ def explanation(answer: Comparison, gold: str | Sequence[str]) -> str:
     else:
         queries = [("gold", text) for text in golds[:_MAX_GOLDS]] + [("predicted", answer.predicted)]
         parts.append("\n".join(_query(label, sql) for label, sql in queries))
-    notes = [f"note: {_line(note)}" for note in answer.notes]
-    parts.append("\n".join([*notes, f"assumptions: {answer.assumptions}"]))
+    last = [*(f"note: {_line(note)}" for note in answer.notes), f"assumptions: {answer.assumptions}"]
+    if answer.verdict in (Verdict.MATCH, Verdict.UNDECIDED) and answer.adequacy is not None:
+        last.append(_certificate(answer.adequacy))
+    parts.append("\n".join(last))
     return "\n\n".join(parts)
+
+
+def _certificate(adequacy: Adequacy) -> str:
+    """How much agreement says: which wrong versions of the gold its databases tell from it."""
+    total = adequacy.killed + len(adequacy.alive)
+    if total == 0:
+        return "certificate: there is no wrong version of the gold to tell apart"
+    alive = f" (alive: {', '.join(sorted(set(adequacy.alive)))})" if adequacy.alive else ""
+    return f"certificate: {adequacy.killed} of {total} wrong versions of the gold told apart{alive}"
 
 
 def _script(witness: Witness, golds: int) -> str:
@@ -66,7 +82,7 @@ def _query(label: str, sql: str) -> str:
     text = _cut(sql.strip().rstrip(";"), MAX_QUERY)
     if not text.strip():
         return f"-- {label}: no SQL"
-    end = "\n;" if "--" in text.splitlines()[-1] else ";"  # a comment would swallow the semicolon
+    end = next((end for end in _ENDS if sqlite3.complete_statement(text + end)), ";")
     return f"-- {label}\n{text}{end}"
 
 

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.columns import Columns
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table as RichTable
 
+from tinkersql.adapters.explanation import explanation
 from tinkersql.cli.pairs import compare_pairs
-from tinkersql.console import printable, printable_lines
-from tinkersql.equivalence import Assumptions, Comparison, Table, Verdict
+from tinkersql.equivalence import Assumptions, Comparison, Verdict
 from tinkersql.equivalence import compare as judge
 from tinkersql.errors import SettingsError
 
@@ -66,7 +63,7 @@ def compare(
     if as_json:
         print(json.dumps(answer.to_dict(), indent=2))
     else:
-        _show(answer)
+        _show(answer, gold)
     raise typer.Exit(0 if answer.matches else 2 if answer.verdict is Verdict.GOLD_ERROR else 1)
 
 
@@ -83,30 +80,11 @@ def _why(error: Exception) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 
-def _show(answer: Comparison) -> None:
-    console = Console(highlight=False, emoji=False)
-    colour = _COLOURS.get(answer.verdict, "magenta")
-    console.print(f"[bold {colour}]{answer.verdict}[/]: {escape(printable(answer.reason))}")
-    for note in answer.notes:
-        console.print(f"[dim]note: {escape(printable(note))}[/]")
-    console.print(f"[dim]assumptions: {answer.assumptions}[/]")
-    if answer.witness is None:
-        return
-    witness = answer.witness
-    console.print("\nOn this database they differ (paste it into sqlite3):\n")
-    for text in (witness.script, f"{witness.gold_sql};  -- gold", f"{witness.predicted_sql};  -- predicted"):
-        console.out(printable_lines(text), highlight=False)
-    results = (("gold", witness.gold_result), ("predicted", witness.predicted_result))
-    console.print("")
-    console.print(Columns([_as_table(title, result) for title, result in results], padding=(0, 4)))
-
-
-def _as_table(title: str, result: Table) -> RichTable:
-    table = RichTable(
-        title=title, title_justify="left", min_width=len(title) + 2, caption=None if result.rows else "no rows"
-    )
-    for column in result.columns:
-        table.add_column(escape(printable_lines(column)), overflow="fold")
-    for row in result.rows:
-        table.add_row(*(escape(printable_lines("NULL" if value is None else str(value))) for value in row))
-    return table
+def _show(answer: Comparison, gold: str) -> None:
+    """The explanation; its first line has the verdict's colour, and its last part is dim."""
+    console = Console(highlight=False)
+    first, _, rest = explanation(answer, gold).partition("\n")
+    body, _, last = rest.rpartition("\n\n")
+    console.out(first, style=f"bold {_COLOURS.get(answer.verdict, 'magenta')}")
+    console.out(body, end="\n\n")
+    console.out(last, style="dim")
