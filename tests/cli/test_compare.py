@@ -326,11 +326,21 @@ def test_control_characters_never_reach_the_terminal():
         ("--pairs", "/dev/null", "--out", "no-such-folder/out.jsonl"),
         ("--pairs", "/dev/null", "--out", "/"),
         (SCHEMA, GOLD, GOLD, "--assumptions", "none"),
+        ("--pairs", "/dev/null", "--workers", "0"),
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert "Traceback" not in done.stderr
-    assert "error" in done.stderr.lower()
+    assert re.fullmatch("error: .+\n", done.stderr)
+
+
+def test_a_file_in_place_of_a_query_is_named(tmp_path):
+    path = tmp_path / "gold.sql"
+    assert "error" not in run(SCHEMA, GOLD, path).stderr  # no such file: SQL that does not run
+    path.write_text(GOLD)
+    for arguments, name in (((path, GOLD), "GOLD"), ((GOLD, path), "PREDICTED")):
+        done = run(SCHEMA, *arguments)
+        assert done.returncode == 2
+        assert f"{name} is a query, not a file" in done.stderr
