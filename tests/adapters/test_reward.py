@@ -104,6 +104,12 @@ def test_columns_are_named_by_the_user():
             ask(SqlReward(), [GOLD], schema=schema, gold=gold)
 
 
+@pytest.mark.parametrize(("schemas", "golds", "column"), [(2, 3, "schema"), (3, 1, "gold"), (0, 3, "schema")])
+def test_a_column_of_another_length_is_named(schemas, golds, column):
+    with pytest.raises(DataError, match=rf"column '{column}' has \d values for 3 completions"):
+        SqlReward()([GOLD] * 3, schema=[SCHEMA] * schemas, gold=[GOLD] * golds)
+
+
 def test_assumptions_and_workers_are_the_callers():
     gold, count = "SELECT count(*) FROM trees", ["SELECT count(name) FROM trees"]
     assert ask(SqlReward(), count, gold=gold) == [1.0]

@@ -90,9 +90,9 @@ class SqlReward:
             columns: the data set's columns, and what else TRL passes; as many values as there are completions.
 
         Raises:
-            DataError: a column is missing, or holds something other than text.
+            DataError: a column is missing, is not as long as ``completions``, or holds something other than text.
         """
-        schemas, golds = self._column(self.schema, columns), self._column(self.gold, columns)
+        schemas, golds = (self._column(name, columns, len(completions)) for name in (self.schema, self.gold))
         answers = [_text(completion) for completion in completions]
         pairs = [self._pair(*row) for row in zip(schemas, golds, answers, strict=True)]
         distinct = list(dict.fromkeys(pair for pair in pairs if isinstance(pair, tuple)))  # a group repeats itself
@@ -126,11 +126,15 @@ class SqlReward:
             raise DataError(f"column {self.gold!r} must hold text or lists of texts, and holds {type(gold).__name__}")
         return schema, tuple(golds), answer
 
-    def _column(self, name: str, columns: dict[str, Any]) -> Sequence[Any]:
+    def _column(self, name: str, columns: dict[str, Any], length: int) -> Sequence[Any]:
         if name not in columns:
             raise DataError(
                 f"the data set has no column {name!r} (there is {', '.join(columns) or 'none'}): "
                 f"name yours with SqlReward(schema=..., gold=...)"
+            )
+        if len(columns[name]) != length:
+            raise DataError(
+                f"column {name!r} has {len(columns[name])} values for {length} completions: give one for each"
             )
         return columns[name]
 
