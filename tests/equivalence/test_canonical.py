@@ -133,3 +133,31 @@ def test_counting_a_column_is_counting_rows_only_where_it_holds_no_null() -> Non
     assert compare(JOINED, one, other, assumptions=Assumptions.OPEN_WORLD).verdict is Verdict.DIFFERENT
     asked = f"{one} WHERE m IS NULL"
     assert compare(JOINED, asked, f"{other} WHERE m IS NULL").verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT a AS x, b AS y FROM t WHERE x > 1", "SELECT a AS y, b AS x FROM t WHERE x > 1"),
+        ("SELECT a AS x, b AS y FROM t ORDER BY x + 0", "SELECT a AS y, b AS x FROM t ORDER BY x + 0"),
+        ("SELECT a, b FROM t ORDER BY b", "SELECT a AS b, b AS a FROM t ORDER BY (b)"),
+        ("SELECT a FROM t WHERE a COLLATE NOCASE = b", "SELECT a FROM t WHERE b = a COLLATE NOCASE"),
+        ("SELECT a AND a FROM t", "SELECT a FROM t"),
+        ("SELECT a FROM t WHERE (b AND b) = 1", "SELECT a FROM t WHERE b = 1"),
+        ("SELECT a FROM t WHERE a = b IN (0, 1)", "SELECT a FROM t WHERE b IN (0, 1) = a"),
+        ("SELECT NOT a FROM t", "SELECT a = 0 OR a IS NULL FROM t"),
+    ],
+)
+def test_what_may_differ_has_no_form_in_common(one: str, other: str) -> None:
+    assert form(one) is None or form(one) != form(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT x.* FROM p AS x JOIN q AS y ON x.id = p_id", "SELECT x.* FROM p AS y JOIN q AS x ON y.id = p_id"),
+        ("SELECT q.id FROM p FULL JOIN q USING (id)", "SELECT id FROM p FULL JOIN q USING (id)"),
+    ],
+)
+def test_joins_that_may_differ_have_no_form_in_common(one: str, other: str) -> None:
+    assert form(one, JOINED) is None or form(one, JOINED) != form(other, JOINED)

@@ -15,6 +15,9 @@ TOP = "SELECT a, c FROM t GROUP BY a ORDER BY COUNT(*) {0}LIMIT 1"
         ("SELECT a FROM t LIMIT 3", "SELECT a FROM t ORDER BY b LIMIT 3"),
         ("SELECT a, c FROM t ORDER BY b LIMIT 2", "SELECT c, a FROM t ORDER BY b, a LIMIT 2"),
         ("SELECT a FROM t ORDER BY b DESC LIMIT 1", "SELECT a FROM t WHERE b = (SELECT MAX(b) FROM t)"),
+        ("SELECT DISTINCT a FROM t ORDER BY LENGTH(a)", "SELECT DISTINCT a FROM t ORDER BY LENGTH(a), a"),
+        ("SELECT DISTINCT a FROM t ORDER BY b", "SELECT a FROM t GROUP BY a ORDER BY MIN(b)"),
+        ("SELECT GROUP_CONCAT(a) FROM t", "SELECT GROUP_CONCAT(a) FROM (SELECT a FROM t ORDER BY b)"),
         ("SELECT a, c, COUNT(*) FROM t GROUP BY a", "SELECT a, MAX(c), COUNT(*) FROM t GROUP BY a"),
         ("SELECT * FROM t GROUP BY a", "SELECT a, MIN(b), MIN(c), MIN(d) FROM t GROUP BY a"),
         ("SELECT a FROM t GROUP BY a HAVING b > 3", "SELECT a FROM t GROUP BY a HAVING MAX(b) > 3"),
@@ -38,6 +41,10 @@ def test_what_some_reading_returns_is_no_difference(gold, predicted):
 @pytest.mark.parametrize(
     ("gold", "predicted"),
     [
+        ("SELECT a FROM t LIMIT 3", "SELECT a FROM t LIMIT 5"),
+        ("SELECT a FROM t LIMIT 3", "SELECT a FROM t"),
+        ("SELECT a FROM t WHERE b > 5 LIMIT 1", "SELECT a FROM t WHERE b > 5"),
+        ("SELECT a, COUNT(*) FROM t GROUP BY a LIMIT 2", "SELECT a, COUNT(*) FROM t GROUP BY a"),
         ("SELECT a FROM t LIMIT 3", "SELECT c FROM t LIMIT 3"),
         ("SELECT a FROM t ORDER BY b LIMIT 100", "SELECT a FROM t ORDER BY b LIMIT 99"),
         ("SELECT a FROM t ORDER BY b LIMIT 150", "SELECT a FROM t ORDER BY b"),

@@ -13,6 +13,8 @@ from tinkersql.equivalence.conditions import conjunction, normal
 from tinkersql.equivalence.reading import Query
 from tinkersql.equivalence.scopes import Scope
 
+_ONE_LEVEL = (exp.EQ, exp.NEQ, exp.Is, exp.Like, exp.In, exp.Between)
+
 
 def canonical(query: Query, never_null: Callable[[str, str], bool] = lambda table, column: False) -> str | None:
     """The canonical text, or None when the query was not parsed or has names that cannot be followed.
@@ -25,11 +27,11 @@ def canonical(query: Query, never_null: Callable[[str, str], bool] = lambda tabl
         return None
     tree = query.tree.copy()
     twins = dict(zip((id(node) for node in query.tree.walk()), tree.walk(), strict=True))
-    if any(node.args.get("order") for node in tree.find_all(exp.SetOperation)):
-        return None  # it orders by names of the first branch, which renaming would lose
+    if any(map(_is_beyond, tree.walk())):
+        return None
     named: dict[int, str] = {}
     for block in query.scope.everywhere():
-        if block.derived:
+        if block.derived or len(block.slots) != len(block.sources) or _uses_aliases(block, twins):
             return None  # derived tables and common table expressions are left to the databases
         for number in sorted(block.slots, key=lambda number: (block.slots[number].name.lower(), number)):
             named[number] = f"t{len(named)}"
@@ -41,17 +43,46 @@ def canonical(query: Query, never_null: Callable[[str, str], bool] = lambda tabl
     return normal(tree).sql(dialect="sqlite", normalize_functions="upper", comments=False)
 
 
+def _is_beyond(node: exp.Expr) -> bool:
+    """Whether a form would lose something: these are left to the databases."""
+    if isinstance(node, exp.Collate) or (isinstance(node, exp.Column) and node.is_star):
+        return True
+    if isinstance(node, exp.SetOperation):
+        return node.args.get("order") is not None  # by names of the first branch
+    if isinstance(node, exp.Join):
+        outer = str(node.args.get("side") or "").upper() in ("RIGHT", "FULL")
+        return outer and bool(node.args.get("using") or node.args.get("method"))
+    # SQLite gives these one precedence, the parser does not.
+    return isinstance(node, _ONE_LEVEL) and any(
+        isinstance(node.args.get(key), _ONE_LEVEL) for key in ("this", "expression")
+    )
+
+
+def _ordered_by_alias(block: Scope) -> set[int]:
+    """The identities of the columns that are bare ORDER BY terms and a projection's alias."""
+    aliases = {item.alias.lower() for item in block.node.expressions if isinstance(item, exp.Alias)}
+    order = block.node.args.get("order")
+    terms = [term.this.unnest() for term in order.expressions if isinstance(term, exp.Ordered)] if order else []
+    return {
+        id(term) for term in terms if isinstance(term, exp.Column) and not term.table and term.name.lower() in aliases
+    }
+
+
+def _uses_aliases(block: Scope, twins: dict[int, exp.Expr]) -> bool:
+    """Whether a name means a projection's alias elsewhere than as a bare ORDER BY term."""
+    if not isinstance(block.node, exp.Select):
+        return False
+    by_alias = _ordered_by_alias(block)
+    return any(ref is None and key in twins and key not in by_alias for key, ref in block.refs.items())
+
+
 def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> None:
     aliases: dict[str, int] = {}
     for place, item in enumerate(block.node.expressions):
         if isinstance(item, exp.Alias):
             aliases.setdefault(item.alias.lower(), place)
     # A bare ORDER BY term is a projection's alias first, and only then a column of the tables.
-    order = block.node.args.get("order")
-    terms = [term.this for term in order.expressions if isinstance(term, exp.Ordered)] if order else []
-    by_alias = {
-        id(term) for term in terms if isinstance(term, exp.Column) and not term.table and term.name.lower() in aliases
-    }
+    by_alias = _ordered_by_alias(block)
     for key, ref in block.refs.items():
         column = twins.get(key)
         if isinstance(column, exp.Column) and ref is not None and key not in by_alias:
@@ -60,14 +91,14 @@ def _rename(block: Scope, twins: dict[int, exp.Expr], named: dict[int, str]) -> 
     for item in list(twin.expressions):
         if isinstance(item, exp.Alias):
             item.replace(item.this)
-    for number, alias in zip(block.slots, block.sources, strict=False):
+    for number, alias in zip(block.slots, block.sources, strict=True):
         for table in twin.find_all(exp.Table):
             if table.alias_or_name.lower() == alias and table.parent_select is twin:
                 table.replace(
                     exp.alias_(exp.to_table(f'"{block.slots[number].name.lower()}"'), named[number], table=True)
                 )
     for order in twin.find_all(exp.Ordered):
-        column = order.this
+        column = order.this.unnest()
         if order.parent_select is twin and isinstance(column, exp.Column) and not column.table:
             place = aliases.get(column.name.lower())
             if place is not None:

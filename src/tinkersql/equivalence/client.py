@@ -132,6 +132,16 @@ _lock = threading.Lock()
 atexit.register(_shared.close)
 
 
+def _after_fork() -> None:
+    """A lock that another thread of the parent held would never be released in the child."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def compare(
     schema: str,
     gold: str | Sequence[str],

@@ -132,6 +132,8 @@ def _sorted_connector(node: exp.Expr) -> exp.Expr:
                 equal = _sorted_sides(exp.EQ(this=part.left.copy(), expression=part.right.copy()))
                 parts[equal.sql()] = equal
     ordered = [parts[text] for text in sorted(parts)]
+    if len(ordered) == 1 and not isinstance(ordered[0], exp.Predicate | exp.Paren | exp.Not):
+        return node  # a AND a is 0 or 1, where a is any value
     result = ordered[0].copy()
     for part in ordered[1:]:
         result = kind(this=result, expression=part.copy())

@@ -13,6 +13,9 @@ MAX_LENGTH = 4_000
 """Longer texts are not parsed, only run: no question needs them, and parsing time grows with them."""
 MAX_TRANSLATED = 2_000
 """Longer texts are read in SQLite's dialect alone."""
+_MAX_DEPTH, _MAX_DEPTH_TRANSLATED = 100, 20
+"""Nested parentheses: over them the parser recurses, and in some dialects takes twice the time for each one more."""
+_PARENTHESIS = re.compile(r"[()]")
 _MAX_BRACKETS = 64
 """Brackets open an index to the parser, which takes quadratic time over many."""
 _QUERY = re.compile(r"(?:[\s(]|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE | re.DOTALL)
@@ -96,7 +99,7 @@ def parse(sql: str, dialect: str = "sqlite") -> exp.Query | None:
     """The syntax tree of one query, or None when the text is no query in that dialect."""
     if len(sql) > (MAX_LENGTH if dialect == "sqlite" else MAX_TRANSLATED) or not _QUERY.match(sql):
         return None
-    if sql.count("[") > _MAX_BRACKETS:
+    if sql.count("[") > _MAX_BRACKETS or _depth(sql) > (_MAX_DEPTH if dialect == "sqlite" else _MAX_DEPTH_TRANSLATED):
         return None
     try:
         parsed = sqlglot.parse(sql, read=DIALECTS.get(dialect, SQLite))
@@ -104,6 +107,15 @@ def parse(sql: str, dialect: str = "sqlite") -> exp.Query | None:
         return None
     trees = [tree for tree in parsed if tree is not None]
     return trees[0] if len(trees) == 1 and isinstance(trees[0], exp.Query) else None
+
+
+def _depth(sql: str) -> int:
+    """How deep parentheses are nested; those inside of strings count, too."""
+    depth = deepest = 0
+    for found in _PARENTHESIS.finditer(sql):
+        depth += 1 if found.group() == "(" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def parse_any(sql: str) -> exp.Query | None:

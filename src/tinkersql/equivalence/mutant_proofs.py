@@ -16,10 +16,14 @@ from tinkersql.equivalence.scopes import Ref, Scope, local_nodes
 
 @dataclass(frozen=True)
 class World:
-    """What holds in every database: the keys and references, and which columns may hold NULL."""
+    """What holds in every database: the keys and references, which columns may hold NULL, and whether order counts.
+
+    The outermost order does not count where its keys cannot be seen in the result, as with SELECT DISTINCT.
+    """
 
     keys: Keys
     nullable: frozenset[ColumnName]
+    order_counts: bool = True
 
 
 def proof(mutant: Mutant, world: World) -> str | None:
@@ -62,8 +66,8 @@ def _distinct_groups(mutant: Mutant, _: World) -> bool:
     group = mutant.block.node.args.get("group")
     if not _is_select_distinct(mutant) or not isinstance(group, exp.Group) or not group.expressions:
         return False
-    shown = {ref for _, ref in mutant.block.outputs} - {None}
-    return all(mutant.block.ref(item) in shown for item in group.expressions)
+    shown = _shown(mutant.block)
+    return all(mutant.block.refs.get(id(item.unnest())) in shown for item in group.expressions)
 
 
 def _distinct_key(mutant: Mutant, world: World) -> bool:
@@ -72,7 +76,7 @@ def _distinct_key(mutant: Mutant, world: World) -> bool:
     if mutant.operator != "distinct" or _has_group(block) or block.derived or len(block.slots) != len(block.sources):
         return False
     if _is_select_distinct(mutant):
-        shown = _with_equals(block, {ref for _, ref in block.outputs if ref is not None})
+        shown = _with_equals(block, _shown(block))
         return bool(block.slots) and all(_has_key(slot, shown, block, world) for slot in block.slots)
     inner = mutant.node.this if isinstance(mutant.node, exp.AggFunc) else None
     column = inner.expressions[0] if isinstance(inner, exp.Distinct) else inner
@@ -170,10 +174,19 @@ def _repetition(mutant: Mutant, _: World) -> bool:
 
 
 def _inner_order(mutant: Mutant, _: World) -> bool:
-    """The order inside a subquery that nothing cuts does not reach the outside."""
+    """The order inside of IN, EXISTS or a set operation does not reach the outside where nothing cuts it."""
     node = mutant.block.node
-    inside = _holder(node) is not None
-    return inside and node.args.get("limit") is None and mutant.operator in ("order", "direction")
+    order = mutant.node if isinstance(mutant.node, exp.Order) else mutant.node.parent
+    own = mutant.operator in ("order", "direction") and order is node.args.get("order")
+    return own and node.args.get("limit") is None and isinstance(_holder(node), exp.In | exp.Exists | exp.SetOperation)
+
+
+def _unseen_order(mutant: Mutant, world: World) -> bool:
+    """An order by what the result does not show is left open, and not compared."""
+    node = mutant.block.node
+    order = mutant.node if isinstance(mutant.node, exp.Order) else mutant.node.find_ancestor(exp.Order, exp.Query)
+    outermost = node.parent is None and node.args.get("limit") is None
+    return not world.order_counts and outermost and order is not None and order is node.args.get("order")
 
 
 def _first_row(mutant: Mutant, _: World) -> bool:
@@ -221,6 +234,7 @@ RULES: dict[str, Callable[[Mutant, World], bool]] = {
     "NULL rejected": _null_rejected,
     "repetition does not count": _repetition,
     "inner order": _inner_order,
+    "unseen order": _unseen_order,
     "first row": _first_row,
     "extreme of its own column": _extreme,
 }
@@ -241,6 +255,12 @@ def _only_arranges(mutant: Mutant) -> bool:
 def _is_select_distinct(mutant: Mutant) -> bool:
     dropped = isinstance(mutant.node, exp.Distinct) and isinstance(mutant.node.parent, exp.Select)
     return mutant.operator == "distinct" and (dropped or isinstance(mutant.node, exp.Select))
+
+
+def _shown(block: Scope) -> set[Ref]:
+    """The stored columns that a SELECT's result shows as they are."""
+    items = [item.unalias().unnest() for item in block.node.expressions]
+    return {ref for item in items if isinstance(item, exp.Column) and (ref := block.refs.get(id(item)))}
 
 
 def _has_group(block: Scope) -> bool:

@@ -23,8 +23,9 @@ class Permitted:
     Attributes:
         fixed: rows that every reading returns.
         free: rows of which the others are taken.
-        count: how many rows the gold returns; so ``count - len(fixed)`` of the free ones. More of them are allowed too:
-            a prediction that returns all rows tied for the first place is no other query where no tie decides.
+        count: how many rows the gold returns; so ``count - len(fixed)`` of the free ones.
+        ranked: whether the free rows are tied by the gold's order. Then all of them are allowed too: a prediction that
+            returns all rows tied for the first place is no other query where no tie decides.
         places: the columns whose values are certain; the others are left out of account.
         single: whether only one result is allowed: the one that the gold returned.
     """
@@ -32,6 +33,7 @@ class Permitted:
     fixed: list[tuple]
     free: list[tuple]
     count: int
+    ranked: bool
     places: tuple[int, ...]
     single: bool
 
@@ -40,7 +42,7 @@ class Permitted:
 
         The order of rows is left out of account. With very many possible orders of columns the answer is False.
         """
-        if len(rows) < self.count:
+        if len(rows) != self.count and not (self.ranked and len(rows) == len(self.fixed) + len(self.free)):
             return True
         if not rows:
             return False
@@ -119,7 +121,7 @@ class Openness:
         rows = normal_rows([row[:width] for row in spread.rows], fold)
         places = tuple(place for place in range(width) if place not in arbitrary)
         if found.cut is None:
-            return Permitted(rows, [], len(rows), places, not arbitrary)
+            return Permitted(rows, [], len(rows), False, places, not arbitrary)
         start, stop = (min(cut, len(rows)) for cut in found.cut)
         fixed: list[tuple] = []
         free: list[tuple] = []
@@ -135,4 +137,4 @@ class Openness:
                 fixed += block
             else:
                 free += block
-        return Permitted(fixed, free, stop - start, places, not free and not arbitrary)
+        return Permitted(fixed, free, stop - start, bool(found.spread_keys), places, not free and not arbitrary)

@@ -59,7 +59,7 @@ class PreparedGold:
     def databases(self, nocase: bool) -> list[Database]:
         """The suite's databases on which something about the gold's result is certain, from small to large."""
         if nocase not in self._databases:
-            self._databases[nocase] = []
+            found: list[Database] = []
             for instance in self.suite.databases:
                 sandbox = Sandbox(self.gold.schema, nocase, statements=0)
                 sandbox.load(instance)
@@ -67,7 +67,8 @@ class PreparedGold:
                 if expected is None or (expected.open and expected.permitted is None):
                     sandbox.close()
                 else:
-                    self._databases[nocase].append(Database(sandbox, instance, expected))
+                    found.append(Database(sandbox, instance, expected))
+            self._databases[nocase] = found
         return self._databases[nocase]
 
     def scratch(self, nocase: bool) -> Sandbox:

@@ -7,8 +7,7 @@ write the same content. Only the caller's process writes; the worker that runs p
 import contextlib
 import gzip
 import json
-import os
-import tempfile
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ class SuiteStore:
         """What was written under that key; None when there is nothing, or nothing that can be read."""
         try:
             return json.loads(gzip.decompress(self._path(key).read_bytes()))
-        except (OSError, EOFError, ValueError, zlib.error):
+        except (OSError, EOFError, ValueError, RecursionError, zlib.error):
             return None
 
     def write(self, key: str, suite: dict[str, Any]) -> None:
@@ -49,14 +48,13 @@ class SuiteStore:
         with contextlib.suppress(OSError):
             path = self._path(key)
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A temporary name beside the file, because a rename is atomic only within one file system.
-            handle, partial = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
+            # A name of its own beside the file, because a rename is atomic only within one file system.
+            partial = path.with_name(f".{uuid.uuid4().hex}.partial")
             try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(gzip.compress(json.dumps(suite).encode("ascii"), compresslevel=1, mtime=0))
-                Path(partial).replace(path)
+                partial.write_bytes(gzip.compress(json.dumps(suite).encode("ascii"), compresslevel=1, mtime=0))
+                partial.replace(path)
             finally:
-                Path(partial).unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
         if key.startswith(_LOOK_AT):
             self._prune()
 

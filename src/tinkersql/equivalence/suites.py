@@ -90,7 +90,7 @@ class _Builder:
             if self._is_full() or (self.telling >= FIRST and (not self.alive or idle >= PATIENCE)):
                 break
         equivalent: dict[str, int] = {}
-        world = World(gold.keys, frozenset(source.nullable))
+        world = World(gold.keys, frozenset(source.nullable), gold.variants.keyed is not None)
         for mutant in list(self.alive):
             if rule := proof(mutant, world):
                 self.alive.remove(mutant)

@@ -124,6 +124,8 @@ def _marks(
         columns = [column for column in local_nodes(inner) if id(column) in bare]
         if columns and not any(isinstance(part, exp.AggFunc | exp.Window | exp.Query) for part in local_nodes(inner)):
             columns = [inner]
+        joined = [part.this for part in local_nodes(inner) if isinstance(part, exp.GroupConcat)]
+        columns += [part for part in joined if not isinstance(part, exp.Order | exp.Distinct)]
         found += [(_arbitrary(column), where) for column in columns]
         place += 1
     return found
@@ -338,6 +340,13 @@ def _is_grouped_by(column: exp.Column, texts: set[str]) -> bool:
     return False
 
 
+def _is_made_of(key: exp.Expr, shown: Sequence[exp.Expr]) -> bool:
+    """Whether an order key depends on nothing but columns that the result shows, so that DISTINCT stays as it is."""
+    columns = [part for part in local_nodes(key) if isinstance(part, exp.Column)]
+    plain = not any(isinstance(part, exp.AggFunc | exp.Query | exp.Window) for part in local_nodes(key))
+    return plain and all(any(column == item for item in shown) for column in columns)
+
+
 def _keyed(tree: exp.Query) -> tuple[exp.Query | None, tuple[int, ...]]:
     """The query with its order keys as columns, and their places; DISTINCT and set operations must have them."""
     order = tree.args.get("order")
@@ -354,7 +363,7 @@ def _keyed(tree: exp.Query) -> tuple[exp.Query | None, tuple[int, ...]]:
     fixed = tree is not first or tree.args.get("distinct") is not None
     copy, added, places = tree.copy(), [], []
     for key in order.expressions:
-        what = key.this
+        what = key.this.unnest()
         if isinstance(what, exp.Literal) and what.is_int:
             places.append(int(what.name) - 1)
             continue
@@ -365,7 +374,7 @@ def _keyed(tree: exp.Query) -> tuple[exp.Query | None, tuple[int, ...]]:
             match = next(index for index, item in enumerate(inner) if item == what)
         if match is not None and not star:
             places.append(match)
-        elif fixed:
+        elif fixed and not (tree is first and _is_made_of(what, inner)):
             return None, ()
         else:
             source = inner[match] if match is not None else what

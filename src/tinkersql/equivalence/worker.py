@@ -47,6 +47,7 @@ def main() -> None:
                 _allow_time()
                 answer = _answer(judge, schema, golds, predicted, Assumptions(request["assumptions"]))
                 write_message(sink, {"answer": answer.to_dict(), "suites": suites.take_fresh()})
+            faulthandler.cancel_dump_traceback_later()
 
 
 class _Suites:
