@@ -118,6 +118,8 @@ def test_finished_parts_are_left_out_and_changed_ones_are_not(folder, tmp_path):
     (out / "b.parquet").unlink()
     done = run("--pairs", folder, "--out", out, "--json")
     assert (done.returncode, json.loads(done.stdout)["pairs"]) == (0, 18)
+    assert "1 of 3 parts are finished already" in done.stderr
+    assert "10/10" in done.stderr  # the bar, and so its rate, counts what this run judges
     assert (out / "a.jsonl").read_text() == "not judged again"
     assert (out / "b.parquet").read_bytes() == whole["b.parquet"]
     assert [line["n"] for line in read_lines(out / "c.jsonl")] == [0, 1]

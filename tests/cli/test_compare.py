@@ -204,6 +204,24 @@ def test_a_partial_result_of_something_else_is_not_touched(tmp_path):
     assert run("--pairs", path, "--out", out).returncode == 0
 
 
+def test_messages_are_one_line_each_and_name_what_is_wrong(tmp_path):
+    path, missing = tmp_path / "pairs.jsonl", tmp_path / ("no_such_folder" * 10)
+    path.write_text(PAIR)
+    done = run("--pairs", path, "--out", missing / "out.jsonl")
+    assert done.returncode == 2
+    assert re.fullmatch(f"error: .*there is no folder {missing};.*\n", done.stderr)
+    folder, name = tmp_path / "parts", f"{'part ' * 30}.jsonl"
+    folder.mkdir()
+    (folder / name).write_text("[1]\n" + PAIR)
+    done = run("--pairs", folder, "--out", tmp_path / "out")
+    assert f"{name}, line 1: not a JSON object\n" in done.stderr
+    for name in ("pairs.csv", "pairs.xlsx", "pairs.jsonl.gz"):
+        (tmp_path / name).write_text(PAIR)
+        done = run("--pairs", tmp_path / name)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"{name}: give JSON lines" in done.stderr
+
+
 def test_two_runs_never_write_one_output(tmp_path):
     path, out, partial = tmp_path / "pairs.jsonl", tmp_path / "out.jsonl", tmp_path / "out.jsonl.partial"
     path.write_text(PAIR)

@@ -12,6 +12,7 @@ from tinkersql.bulk.jobs import (
     compare_file,
     compare_parts,
     compare_stream,
+    finished,
     plan,
     task_for,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "compare_file",
     "compare_parts",
     "compare_stream",
+    "finished",
     "plan",
     "task_for",
 ]

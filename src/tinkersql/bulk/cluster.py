@@ -51,7 +51,7 @@ def compare_on_ray(
         if receipt is None:
             waiting.append({"number": number, "task": _packed(task)})
         else:
-            replay(task, receipt, watch)
+            replay(task, receipt, Watcher(watch.say))
             yield task, receipt
     if not waiting:
         return

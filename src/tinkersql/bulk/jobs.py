@@ -186,7 +186,7 @@ def plan(folder: Path, out: Path, assumptions: Assumptions) -> list[Task]:
 
 
 def compare_parts(tasks: Iterable[Task], judge: Judge, watch: Watcher) -> Iterator[tuple[Task, Receipt]]:
-    """Compare part after part, those left out that are finished already.
+    """Compare part after part, those left out that are finished already; ``watch.advance`` hears of the others only.
 
     Raises:
         As `compare_file`, but for `DataError`, which only ends the part and is in its receipt.
@@ -197,7 +197,7 @@ def compare_parts(tasks: Iterable[Task], judge: Judge, watch: Watcher) -> Iterat
             with resumable(task):
                 receipt = compare_part(task, judge, watch)
         else:
-            replay(task, receipt, watch)
+            replay(task, receipt, Watcher(watch.say))
         yield task, receipt
 
 

@@ -10,7 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from tinkersql.bulk import Judge, Receipt, Task, Watcher, compare_file, compare_parts, compare_stream, plan, task_for
+from tinkersql.bulk import (
+    Judge,
+    Receipt,
+    Task,
+    Watcher,
+    compare_file,
+    compare_parts,
+    compare_stream,
+    finished,
+    plan,
+    task_for,
+)
 from tinkersql.bulk.cluster import compare_on_ray
 from tinkersql.bulk.journal import replacing
 from tinkersql.bulk.lines import JsonLines, open_lines
@@ -19,6 +30,7 @@ from tinkersql.equivalence import Assumptions, compare_many
 from tinkersql.errors import DataError, SettingsError
 
 _PARQUET = ".parquet"
+_ENDINGS = (_PARQUET, ".jsonl", ".ndjson", ".json", ".txt", "")
 
 
 def compare_pairs(
@@ -49,7 +61,7 @@ def compare_pairs(
     if as_json:
         print(json.dumps({"pairs": verdicts.total(), "verdicts": dict(verdicts), **summary}))
     else:
-        terminal.say(_in_words(receipts, verdicts))
+        _say(terminal, _in_words(receipts, verdicts))
     return 2 if any(receipt.unreadable or receipt.fault for receipt in receipts) else 0
 
 
@@ -61,9 +73,12 @@ def _compare_folder(
     judge: Judge,
     terminal: Terminal,
 ) -> dict[str, Receipt]:
-    """The receipt of each part, in the order of their names."""
+    """The receipt of each part, in the order of their names; the bar counts the parts that are not finished."""
     done: dict[str, Receipt] = {}
-    with terminal.track("compare", sum(task.rows for task in tasks), "pairs") as advance:
+    waiting = [task for task in tasks if finished(task) is None]
+    if len(waiting) < len(tasks):
+        _say(terminal, f"{len(tasks) - len(waiting)} of {len(tasks)} parts are finished already")
+    with terminal.track("compare", sum(task.rows for task in waiting), "pairs") as advance:
         watch = _watcher(terminal, advance)
         receipts = (
             compare_parts(tasks, judge, watch)
@@ -79,6 +94,10 @@ def _compare_one(pairs: Path, out: Path | None, assumptions: Assumptions, judge:
     """A regular file with a regular output is resumable; whatever comes or goes through a pipe is streamed."""
     if out is not None and out.is_file() and pairs.exists() and out.samefile(pairs):
         raise SettingsError(f"--pairs and --out are the same file, {out}: give --out another name")
+    if out is not None and not out.parent.is_dir():
+        raise SettingsError(f"--out {out}: there is no folder {out.parent}; make it first")
+    if pairs.is_file() and pairs.suffix.lower() not in _ENDINGS:
+        raise SettingsError(f"--pairs {pairs}: give JSON lines in a file that ends in .jsonl, or a .parquet file")
     if pairs.suffix == _PARQUET and (out is None or out.suffix != _PARQUET):
         raise SettingsError("--pairs is a Parquet file, and so is the output: give --out a name that ends in .parquet")
     if pairs.suffix != _PARQUET and out is not None and out.suffix == _PARQUET:
@@ -93,7 +112,12 @@ def _compare_one(pairs: Path, out: Path | None, assumptions: Assumptions, judge:
 
 
 def _watcher(terminal: Terminal, advance: Any) -> Watcher:
-    return Watcher(lambda text: terminal.say(printable(text)), advance)
+    return Watcher(lambda text: _say(terminal, printable(text)), advance)
+
+
+def _say(terminal: Terminal, text: str) -> None:
+    """One line, however long: scripts read it, too."""
+    terminal.console.print(text, markup=False, emoji=False, soft_wrap=True)
 
 
 @contextmanager
