@@ -36,6 +36,7 @@ _INVERSE = {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _BOUNDS = ("<", "<=", ">", ">=", "!=")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TRIES = 6
 _HALF_A_DATE = re.compile(r"\d{4}-(?!\d{2}-\d{2})")
 _COMPARE = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _OPERATORS: dict[type[exp.Expr], str] = {
@@ -113,7 +114,12 @@ class Sketch:
             return self._random.choice(bounds)
         exact = [value for need in needs if need.operator == "=" for value in _answers(need, numeric, pool)]
         candidates = [*exact, *pool]
-        fitting = [value for value in candidates if all(_holds(value, need) for need in needs)]
+        fitting = [value for value in exact if all(_holds(value, need) for need in needs)]
+        for _ in range(_TRIES if pool and not fitting else 0):  # mostly cheaper than to look at all of them
+            value = self._random.choice(candidates)
+            if all(_holds(value, need) for need in needs):
+                return value
+        fitting = fitting or [value for value in candidates if all(_holds(value, need) for need in needs)]
         if not fitting:
             need = self._random.choice(needs)
             fitting = [value for value in candidates if _holds(value, need)]

@@ -5,7 +5,6 @@ the first request: memory, time for each pair, no file can be written. It ends w
 """
 
 import contextlib
-import faulthandler
 import os
 import signal
 import sys
@@ -47,7 +46,7 @@ def main() -> None:
                 _allow_time()
                 answer = _answer(judge, schema, golds, predicted, Assumptions(request["assumptions"]))
                 write_message(sink, {"answer": answer.to_dict(), "suites": suites.take_fresh()})
-            faulthandler.cancel_dump_traceback_later()
+            _alarm_in(0)  # an idle worker may wait for ever
 
 
 class _Suites:
@@ -97,7 +96,7 @@ def _limit_process() -> None:
 
 def _allow_time() -> None:
     """Let the next pair use some seconds of processor time, counted from what has been used, and some by the clock."""
-    faulthandler.dump_traceback_later(DEADLINE, exit=True)  # a thread in C: works while Python is stuck
+    _alarm_in(DEADLINE)
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -105,6 +104,12 @@ def _allow_time() -> None:
         limit = int(used.ru_utime + used.ru_stime) + SECONDS_PER_PAIR
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         resource.setrlimit(resource.RLIMIT_CPU, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def _alarm_in(seconds: int) -> None:
+    """Let the system end this process then, whatever it is stuck in; 0 takes that back. Not on Windows."""
+    with contextlib.suppress(AttributeError):
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _end_with(parent: int) -> None:
