@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, cast
@@ -20,8 +19,9 @@ from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
 from tinkersql.errors import TinkersqlError
 
 _PACKAGES = str(Path(__file__).resolve().parents[2])
-_PAIRS_AT_ONCE = 8
-"""Sent to a worker in one message: few enough to share work evenly, enough to make the messages cheap."""
+_PAIRS_AT_ONCE, _MOST_AT_ONCE = 8, 32
+"""Sent to a worker in one message: few enough to share work evenly, enough to make the messages cheap. Pairs of one
+gold stay together as far as the second number goes, so that not every worker loads its databases."""
 _LENGTH_AT_ONCE = 1_000_000
 """Characters, about, so that a caller never holds many long texts."""
 Pair = tuple[str, str | Sequence[str], str]
@@ -189,9 +189,8 @@ def compare_many(
 
     waiting: deque[Future[list[Comparison]]] = deque()
     pool = ThreadPoolExecutor(len(crew), thread_name_prefix="compare")
-    remaining = iter(pairs)
     try:
-        while batch := _batch(remaining):
+        for batch in _batches(pairs):
             waiting.append(pool.submit(some, batch))
             if len(waiting) > 2 * len(crew):
                 yield from waiting.popleft().result()
@@ -205,16 +204,20 @@ def compare_many(
             worker.close()
 
 
-def _batch(pairs: Iterator[Pair]) -> list[Pair]:
-    """The next pairs for one message, fewer of them where the texts are long."""
+def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """The pairs in messages: fewer in one where the texts are long, more where the gold stays the same."""
     batch: list[Pair] = []
     length = 0
-    for pair in islice(pairs, _PAIRS_AT_ONCE):
+    for pair in pairs:
+        ends_gold = bool(batch) and pair[:2] != batch[-1][:2]
+        enough = len(batch) >= _PAIRS_AT_ONCE and ends_gold
+        if enough or len(batch) >= _MOST_AT_ONCE or length >= _LENGTH_AT_ONCE:
+            yield batch
+            batch, length = [], 0
         batch.append(pair)
         length += sum(map(len, pair))
-        if length >= _LENGTH_AT_ONCE:
-            break
-    return batch
+    if batch:
+        yield batch
 
 
 def sql_matches(generated: str, expected: str, schema: str = "") -> bool:
