@@ -57,3 +57,30 @@ def test_results_hold_no_rows_of_a_data_set() -> None:
         text = path.read_text("utf-8")
         assert "CREATE TABLE" not in text
         assert "SELECT" not in text
+
+
+def rate(figure: dict) -> str:
+    shares = f"{figure['rate']:.1%}; {figure['low']:.1%} to {figure['high']:.1%}"
+    return f"{figure['hits']} of {figure['n']} ({shares})"
+
+
+def test_the_judges_figures_are_read_from_results() -> None:
+    text = (ROOT / "docs/equivalence.md").read_text("utf-8")
+    judge = result("judge")
+    for name, figures in judge["evaluators"].items():
+        assert f"| {name} | {rate(figures['hard'])} | {rate(figures['equal'])} |" in text
+    for name, figures in judge["lookups"].items():
+        assert f"| {name} | {rate(figures['wrong'])} |" in text
+    headline, strict = judge["labelled"]["no_nulls"]["accepted"], judge["labelled"]["open_world"]["accepted"]
+    for label, figure in headline.items():
+        assert f"| {figure['hits']} | {strict[label]['hits']} |" in text
+    for name, figures in result("adequacy").items():
+        assert isinstance(figures, str) or f"{figures['golds']:,} of {name} | {figures['mean_score']:.3f}" in text
+    for name, figures in result("judge-speed").items():
+        rates = isinstance(figures, str) or f"{figures['golds']} of {name} | {figures['pairs_per_second']['median']} |"
+        assert rates is True or rates in text
+    witnesses = result("witnesses")["witnesses_replayed"]
+    assert f"{witnesses['hits']:,} of {witnesses['n']:,} witnesses" in text
+    containment = result("containment")
+    assert f"{containment['probes']} hostile predictions" in text
+    assert f"{containment['most_seconds']:.2f} processor seconds" in text
