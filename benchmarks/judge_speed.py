@@ -111,7 +111,11 @@ def one_core(golds: Golds, others: dict[str, Evaluator]) -> dict[str, Any]:
         "golds": len(rates),
         "pairs": sum(map(len, by_verdict.values())),
         "build": milliseconds(builds),
-        "pairs_per_second": {"median": round(median(rates)), "p10": round(quantile(rates, 0.1))},
+        "pairs_per_second": {
+            "median_pair": round(1 / median(itertools.chain.from_iterable(by_verdict.values()))),
+            "median": round(median(rates)),
+            "p10": round(quantile(rates, 0.1)),
+        },
         "milliseconds_by_verdict": {name: milliseconds(times) for name, times in sorted(by_verdict.items())},
         "other_milliseconds": {name: milliseconds(times) for name, times in by_other.items()},
         "times_as_fast": {name: round(sum(times) / ours, 2) for name, times in by_other.items()},
