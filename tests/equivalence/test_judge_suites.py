@@ -1,8 +1,11 @@
 """Suites: their mutants, the proofs that some of those mean the same, the certificate, and where suites are kept."""
 
 import json
+import os
 import threading
+import time
 
+import psutil
 import pytest
 
 from tinkersql.equivalence import Assumptions, Verdict, compare, compare_many
@@ -17,6 +20,7 @@ from tinkersql.equivalence.sandbox import QueryError, Sandbox
 from tinkersql.equivalence.schema import read_schema
 from tinkersql.equivalence.store import SuiteStore, suites_folder
 from tinkersql.equivalence.suites import Suite, build_suite
+from tinkersql.equivalence.worker import DEADLINE
 
 SCHEMA = """
 CREATE TABLE boats (id INTEGER PRIMARY KEY, name VARCHAR, harbour_id INTEGER, length REAL, built INTEGER,
@@ -193,3 +197,31 @@ def test_the_folder_is_bounded(tmp_path):
 def test_a_gold_that_fails_is_told_from_one_that_does_not_run():
     with pytest.raises(QueryError, match="no such column"):
         Gold(read_schema(SCHEMA), "SELECT missing FROM boats", Assumptions.HEADLINE)
+
+
+def test_one_undecided_gold_leaves_the_whole_undecided():
+    golds = ["SELECT name FROM boats WHERE built = 1 AND built = 2", "SELECT built FROM boats"]
+    predicted = "SELECT name FROM boats WHERE length = 1 AND length = 2"
+    assert compare(SCHEMA, golds[1], predicted).verdict is Verdict.DIFFERENT
+    assert compare(SCHEMA, golds, predicted).verdict is Verdict.UNDECIDED
+
+
+def test_others_may_read_the_folder_as_far_as_the_user_lets_them(tmp_path):
+    before = os.umask(0o022)
+    try:
+        SuiteStore(tmp_path).write("ab12", {"databases": []})
+    finally:
+        os.umask(before)
+    [path] = tmp_path.glob("*/*")
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.slow
+def test_an_idle_worker_lives_on():
+    pair = (SCHEMA, GOLDS[0], GOLDS[1])
+    first = compare(*pair)
+    workers = {child.pid for child in psutil.Process().children()}
+    time.sleep(DEADLINE + 2)
+    assert {child.pid for child in psutil.Process().children() if child.is_running()} == workers
+    assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in workers)
+    assert compare(*pair) == first

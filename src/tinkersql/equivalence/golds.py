@@ -34,6 +34,11 @@ class Expected:
     open: bool
     permitted: Permitted | None = None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether no prediction could be wrong on this database."""
+        return self.open and self.permitted is None
+
     def forbids(self, rows: list[tuple]) -> bool:
         """Whether these normalised rows are wrong under every reading, where the result is open."""
         return self.permitted is not None and self.permitted.forbids(rows)

@@ -64,7 +64,7 @@ class PreparedGold:
                 sandbox = Sandbox(self.gold.schema, nocase, statements=0)
                 sandbox.load(instance)
                 expected = self.gold.expected(sandbox)
-                if expected is None or (expected.open and expected.permitted is None):
+                if expected is None or expected.says_nothing:
                     sandbox.close()
                 else:
                     found.append(Database(sandbox, instance, expected))

@@ -147,7 +147,7 @@ class _Builder:
         """Keep the database if it kills, or is one of the first that say something; returns whether it kills."""
         self.sandbox.load(instance)
         expected = self.gold.expected(self.sandbox)
-        if expected is None or (expected.open and expected.permitted is None):
+        if expected is None or expected.says_nothing:
             return False
         if self.nothing is None and not expected.open:
             self.nothing = expected.rows

@@ -16,7 +16,7 @@ class Verdict(StrEnum):
     DIFFERENT = "different"
     """A witness database tells the two apart."""
     UNDECIDED = "undecided"
-    """No difference was found, but no database made the gold's result mean anything: not a match."""
+    """No difference was found, but the databases probe the gold too little for that to mean anything: not a match."""
     PREDICTION_ERROR = "prediction_error"
     """The prediction is no query, or does not run against the schema."""
     PREDICTION_OVER_BUDGET = "prediction_over_budget"
