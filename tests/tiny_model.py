@@ -15,10 +15,13 @@ _TEXTS = [
 
 
 def write_tiny_model(folder: Path, **overrides: Any) -> Path:
-    """Write a random Llama with its own byte-level BPE tokenizer; `overrides` go to `LlamaConfig`."""
+    """Write a random Llama with its own byte-level BPE tokenizer.
+
+    `overrides` go to the configuration; a `model_type` among them makes a relative of Llama.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -47,5 +50,10 @@ def write_tiny_model(folder: Path, **overrides: Any) -> Path:
         "eos_token_id": tokenizer.token_to_id(END_OF_TEXT),
     }
     torch.manual_seed(0)
-    LlamaForCausalLM(LlamaConfig(**settings | overrides)).save_pretrained(folder)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**{"model_type": "llama"} | settings | overrides))
+    with torch.no_grad():  # biases start at zero and norms at one, which would hide a mistake in them
+        for name, parameter in model.named_parameters():
+            if name.endswith(("bias", "norm.weight")):
+                parameter.add_(torch.randn_like(parameter) * 0.3)
+    model.save_pretrained(folder)
     return folder

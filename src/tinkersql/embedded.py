@@ -23,6 +23,7 @@ def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
     command = [
         *(sys.executable, "-m", "tinkersql.engine", "--exit-with-parent"),
         *("--model-folder", str(model.folder), "--model-name", model.name, "--store", str(store)),
+        *("--logprobs", "weighted"),  # our loop reads no others
     ]
     _keep_loopback_off_proxies()
     log = store.parent / "server.log"

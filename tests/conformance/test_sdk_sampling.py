@@ -169,7 +169,7 @@ def test_the_context_bounds_a_sample(service: tinker.ServiceClient, engine: "Run
         ([7], {"temperature": -1.0}, {}, "temperature"),
         ([7], {"top_p": 0.0}, {}, "top_p"),
         ([7], {"max_tokens": 0}, {}, "max_tokens"),
-        ([7], {}, {"topk_prompt_logprobs": 2}, "topk_prompt_logprobs is not supported"),
+        ([7], {}, {"topk_prompt_logprobs": -2}, "topk_prompt_logprobs"),
     ],
 )
 def test_bad_requests_fail_clearly_and_the_next_one_works(

@@ -89,18 +89,30 @@ def test_chunks_that_arrive_out_of_order_give_the_same_result(
         same(logprobs(chunked, data), logprobs(reference, data))
 
 
-def test_a_training_pass_returns_zero_where_the_weight_is_zero_and_forward_returns_all(
+def test_passes_return_log_probabilities_also_where_the_weight_is_zero(
     service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData
 ) -> None:
     client, data = new_model(service), make_data(3)
     trained = client.forward_backward(data, "cross_entropy").result()
     full = client.forward(data, "cross_entropy").result()
-    for datum, some, every in zip(data, trained.loss_fn_outputs, full.loss_fn_outputs, strict=True):
-        weighted = np.asarray(datum.loss_fn_inputs["weights"].data) > 0
-        some, every = np.asarray(some["logprobs"].data), np.asarray(every["logprobs"].data)
-        same(some[weighted], every[weighted])
-        assert (some[~weighted] == 0).all()
-        assert (every < 0).all()
+    for some, every in zip(trained.loss_fn_outputs, full.loss_fn_outputs, strict=True):
+        same(np.asarray(some["logprobs"].data), np.asarray(every["logprobs"].data))
+        assert (np.asarray(every["logprobs"].data) < 0).all()
+
+
+def test_a_server_may_leave_them_out_in_training_where_the_weight_is_zero(
+    start_engine: Callable[..., Any], new_model: NewModel, make_data: MakeData, tmp_path: Path
+) -> None:
+    with start_engine(tmp_path / "store", every_logprob=False) as quick, quick.client() as service:
+        client, data = new_model(service), make_data(3)
+        trained = client.forward_backward(data, "cross_entropy").result()
+        full = client.forward(data, "cross_entropy").result()
+        for datum, some, every in zip(data, trained.loss_fn_outputs, full.loss_fn_outputs, strict=True):
+            weighted = np.asarray(datum.loss_fn_inputs["weights"].data) > 0
+            some, every = np.asarray(some["logprobs"].data), np.asarray(every["logprobs"].data)
+            same(some[weighted], every[weighted])
+            assert (some[~weighted] == 0).all()
+            assert (every < 0).all()
 
 
 def test_a_custom_loss_equals_cross_entropy(
@@ -220,7 +232,9 @@ def test_unsupported_requests_fail_clearly_and_use_their_number_up(
     service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData
 ) -> None:
     client, data = new_model(service), make_data(2)
-    with pytest.raises(tinker.RequestFailedError, match="loss_fn 'ppo' is not supported"):
+    with pytest.raises(tinker.RequestFailedError, match="loss_fn 'gspo' is not supported"):
+        client.forward_backward(data, "gspo").result()
+    with pytest.raises(tinker.RequestFailedError, match="has weights, which the loss does not take"):
         client.forward_backward(data, "ppo").result()
     with pytest.raises(tinker.RequestFailedError, match="learning_rate"):
         client.optim_step(types.AdamParams(learning_rate=-1.0)).result()

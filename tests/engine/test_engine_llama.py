@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
+from tinkersql.engine.attention import Packing, causal_attention, flash_attention
 from tinkersql.engine.llama import NO_ADAPTER
 from tinkersql.engine.loading import load_llama
 from tinkersql.engine.lora import LoraConfig, LoraLayout
-from tinkersql.engine.ops import Packing, causal_attention
 from tiny_model import write_tiny_model
 
 SHAPES = {
@@ -20,6 +20,8 @@ SHAPES = {
     "one key head": {"num_key_value_heads": 1},
     "no grouping": {"num_key_value_heads": 4},
     "wide heads": {"head_dim": 32},
+    "qwen2": {"model_type": "qwen2"},
+    "qwen3": {"model_type": "qwen3", "head_dim": 32},
     "llama3 rope": {
         "rope_parameters": {
             "rope_type": "llama3",
@@ -33,10 +35,14 @@ SHAPES = {
 }
 
 
+ATTENTIONS = {"by hand": causal_attention, "fused": flash_attention}
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_logits_equal_transformers(shape: str, tmp_path: Path) -> None:
+def test_logits_equal_transformers(shape: str, attention: str, tmp_path: Path) -> None:
     folder = write_tiny_model(tmp_path, **SHAPES[shape])
-    reference = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model = load_llama(folder, torch.float32)
     rows = [torch.randint(0, model.config.vocab_size, (n,)) for n in (70, 1, 33)]
     packing = Packing([len(row) for row in rows])
@@ -44,7 +50,7 @@ def test_logits_equal_transformers(shape: str, tmp_path: Path) -> None:
         hidden = model.hidden_states(
             torch.cat(rows),
             packing.positions,
-            lambda _, qkv, cos, sin: causal_attention(qkv, cos, sin, packing, model.config.heads),
+            lambda _, qkv, cos, sin: ATTENTIONS[attention](qkv, cos, sin, packing, model.config.heads),
             NO_ADAPTER,
         )
         ours = model.logits(hidden, NO_ADAPTER)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tinkersql.engine.batching import Batcher
 from tinkersql.engine.kv_cache import KvCache
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama, load_tokenizer
-from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule, choose
+from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule, choose, draw
+from tinkersql.engine.scoring import EMPTY, PromptScoring
 
 NEVER = StopRule()
 
@@ -112,19 +114,34 @@ def test_logprobs_and_prompt_logprobs_are_those_of_the_model(
     sample: Callable[..., list[SampleRequest]], model: Llama, tiny_model: Path
 ) -> None:
     (prompt,) = make_prompts(model, [23])
-    (result,) = sample([prompt], [SamplingParams(9, NEVER, temperature=0.7, seed=1)], scored=23)
+    params = SamplingParams(9, NEVER, temperature=0.7, seed=1, top_logprobs=3)
+    targets = torch.full((22, 2), -1)
+    targets[5] = torch.tensor([7, 300])
+    scoring = PromptScoring(logprobs=23, top=4, targets=targets, alternatives=2)
+    (result,) = sample([prompt], [params], scoring=scoring)
     sequence = result.sequences[0]
     reference = LlamaForCausalLM.from_pretrained(tiny_model, dtype=torch.float32)
     tokens = torch.tensor([[*prompt, *sequence.tokens]])
     with torch.no_grad():
-        logprobs = reference(tokens).logits[0, :-1].log_softmax(-1).gather(1, tokens[0, 1:, None])[:, 0]
-    assert result.prompt_logprobs is not None
-    assert result.prompt_logprobs[0].isnan()
-    torch.testing.assert_close(result.prompt_logprobs[1:], logprobs[:22], rtol=1e-4, atol=1e-4)
+        every = reference(tokens).logits[0, :-1].log_softmax(-1)
+    logprobs = every.gather(1, tokens[0, 1:, None])[:, 0]
+    close = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-4)
+    scores = result.scores
+    assert scores is not None
+    assert scores.logprobs[0].isnan()
+    close(scores.logprobs[1:], logprobs[:22])
     assert sequence.logprobs == pytest.approx(logprobs[22:].tolist(), abs=1e-4)
-    (last,) = sample([prompt], [greedy(1)], scored=4)
-    assert last.prompt_logprobs is not None
-    assert last.prompt_logprobs.isnan().tolist() == [True] * 19 + [False] * 4
+    close(scores.top_logprobs[1:], every[:22].topk(4).values)
+    assert torch.equal(scores.top_tokens[1:], every[:22].topk(4).indices)
+    assert scores.top_logprobs[0].tolist() == [EMPTY] * 4
+    close(scores.targets[5], every[5, [7, 300]])
+    assert int((scores.targets != 0).sum()) == 2
+    close(scores.alternative_logprobs, every[:22].gather(1, scores.alternatives))
+    assert [ids for ids, _ in sequence.top] == every[22:].topk(3).indices.tolist()
+    assert [top[0] for _, top in sequence.top] == pytest.approx(every[22:].amax(-1).tolist(), abs=1e-4)
+    (last,) = sample([prompt], [greedy(1)], scoring=PromptScoring(logprobs=4, top=1))
+    assert last.scores.logprobs.isnan().tolist() == [True] * 19 + [False] * 4
+    assert (last.scores.top_logprobs[:, 0] == EMPTY).tolist() == [True] * 19 + [False] * 4
 
 
 def test_a_stop_string_that_straddles_tokens_ends_the_text_there(
@@ -239,25 +256,35 @@ def test_a_pass_that_fails_fails_its_requests_and_the_next_ones_work(
     assert outcomes == [None, None]
 
 
+@pytest.mark.parametrize("apart", [1, 300])
 @pytest.mark.parametrize(
     ("temperature", "top_k", "top_p", "possible"),
     [(1.0, -1, 1.0, 8), (0.5, -1, 1.0, 8), (2.0, 3, 1.0, 3), (1.0, -1, 0.8, 4), (1.0, 1, 1.0, 1), (1.0, -1, 1e-9, 1)],
 )
-def test_draws_follow_the_distribution(temperature: float, top_k: int, top_p: float, possible: int) -> None:
-    logits = torch.tensor([1.0, 3.0, 0.0, 2.5, 2.0, -1.0, 1.5, 2.8])
+def test_draws_follow_the_distribution(temperature: float, top_k: int, top_p: float, possible: int, apart: int) -> None:
+    """Also with the likely tokens so far apart that they stand in different blocks, and impossible ones between."""
+    logits = torch.full((8 * apart,), float("-inf"))
+    logits[::apart] = torch.tensor([1.0, 3.0, 0.0, 2.5, 2.0, -1.0, 1.5, 2.8])
     draws = 4000
     params = SamplingParams(1, NEVER, temperature, top_k, top_p)
     tokens, logprobs = choose(logits.repeat(draws, 1), [params] * draws, [random.Random(seed) for seed in range(draws)])
     expected = (logits.double() / temperature).softmax(-1)
     order = expected.argsort(descending=True)
     expected[order[possible:]] = 0
-    counts = torch.bincount(torch.tensor(tokens), minlength=8)
+    counts = torch.bincount(torch.tensor(tokens), minlength=8 * apart)
     assert (counts[expected == 0] == 0).all()
     allowed = expected > 0
     if possible > 1:
         assert stats.chisquare(counts[allowed], expected[allowed] / expected.sum() * draws).pvalue > 1e-3
     raw = logits.log_softmax(-1)
     assert logprobs == pytest.approx([float(raw[token]) for token in tokens], abs=1e-5)
+
+
+def test_a_draw_at_the_very_end_is_a_possible_token() -> None:
+    logits = torch.full((2, 600), float("-inf"))
+    logits[0, 3], logits[1, 400] = 1.0, 2.0
+    edge = torch.tensor([[0.0, 1.0 - 2**-53, 1.0]] * 2, dtype=torch.float64)
+    assert draw(logits, edge).tolist() == [[3] * 3, [400] * 3]
 
 
 def test_the_cache_does_not_keep_the_most_rows_times_the_longest(model: Llama) -> None:

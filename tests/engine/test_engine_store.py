@@ -15,11 +15,12 @@ from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
 from tinkersql.engine import store as store_module
+from tinkersql.engine.attention import Packing, causal_attention
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama
 from tinkersql.engine.lora import LoraConfig
-from tinkersql.engine.ops import Packing, causal_attention
+from tinkersql.engine.losses import find_loss
 from tinkersql.engine.store import RunInfo, Store, read_adapter, read_optimizer
 from tinkersql.engine.training import AdamParams, Datum, Trainer
 from tinkersql.errors import RunError
@@ -39,7 +40,7 @@ def trainer(model: Llama) -> Trainer:
     trainer = Trainer(model, LORA)
     tokens = torch.arange(20)
     for _ in range(2):
-        trainer.forward_backward([Datum(tokens, tokens + 1, torch.ones(20))], "cross_entropy")
+        trainer.forward_backward([Datum(tokens, tokens + 1, {"weights": torch.ones(20)})], find_loss("cross_entropy"))
         trainer.optim_step(AdamParams(learning_rate=1e-2))
     return trainer
 

@@ -97,13 +97,16 @@ def test_damaged_json_is_found(llama_folder, name, content):
     "config",
     [
         {},
-        {"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"]},
+        {"model_type": "mistral", "architectures": ["MistralForCausalLM"]},
+        {"model_type": "qwen2", "architectures": ["Qwen2ForTokenClassification"]},
         {"model_type": "llama", "architectures": ["LlamaForSequenceClassification"]},
     ],
 )
 def test_another_architecture_is_refused(llama_folder, config):
     (llama_folder / "config.json").write_text(json.dumps(config))
-    assert "which the engine does not run: use a folder or hub name of a LlamaForCausalLM" in refusal(llama_folder)
+    assert "which the engine does not run: use a folder or hub name of a model (LlamaForCausalLM" in refusal(
+        llama_folder
+    )
 
 
 def test_quantised_weights_are_refused(llama_folder):

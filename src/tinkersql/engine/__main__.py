@@ -35,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")
     parser.add_argument("--dtype", choices=("auto", "bfloat16", "float32"), default="auto")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--logprobs",
+        choices=("all", "weighted"),
+        default="all",
+        help="where training passes answer log-probabilities: everywhere, or only where the loss is (faster)",
+    )
     parser.add_argument("--threads", type=int, default=0, help="0 = as many as the machine has cores")
     parser.add_argument("--allow-remote", action="store_true", help="permit a host other than loopback")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when standard input ends")
@@ -61,6 +68,8 @@ def main() -> int:
                 host=arguments.host,
                 port=arguments.port,
                 dtype=arguments.dtype,
+                device=arguments.device,
+                every_logprob=arguments.logprobs == "all",
                 threads=arguments.threads,
                 allow_remote=arguments.allow_remote,
             )

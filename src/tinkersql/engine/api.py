@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tinkersql.engine import protocol
+from tinkersql.engine import messages, protocol
 from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.service import Service
 from tinkersql.engine.store import KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
@@ -157,7 +157,7 @@ class Api:
     # Training
 
     async def _forward_backward(self, request: Request) -> Response:
-        message = protocol.parse_forward_backward(await _body(request))
+        message = messages.parse_forward_backward(await _body(request))
         protocol.parse({"model_id": message.model_id, "seq_id": message.seq_id}, protocol.Sequenced)
         return JSONResponse(self._service.forward_backward(message))
 

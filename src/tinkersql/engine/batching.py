@@ -11,11 +11,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tinkersql.engine.attention import Packing
 from tinkersql.engine.kv_cache import DecodeAttention, KvCache, PrefillAttention
 from tinkersql.engine.llama import Adapter, Llama
-from tinkersql.engine.ops import Packing
 from tinkersql.engine.sampling import SampledSequence, SampleRequest, choose
-from tinkersql.engine.training import LOGIT_POSITIONS, micro_batches
+from tinkersql.engine.scoring import score_prompt
+from tinkersql.engine.training import micro_batches
 
 MAX_ROWS = 128
 """Sequences sampled at once."""
@@ -150,8 +151,8 @@ class Batcher:
                     request.deliver(request, error)
 
     def _prefill(self, rows: list[_Row]) -> None:
-        plain = [row for row in rows if row.request.scored]  # scoring needs the hidden states of the whole prompt
-        others = [row for row in rows if not row.request.scored]
+        plain = [row for row in rows if row.request.scoring]  # scoring needs the hidden states of the whole prompt
+        others = [row for row in rows if not row.request.scoring]
         prefix = self._shared_prefix(others)
         continuing = [row for row in others if prefix and _continues(row.request.prompt, prefix.tokens)]
         plain += [row for row in others if row not in continuing]
@@ -204,22 +205,13 @@ class Batcher:
         hidden = self._model.hidden_states(tokens, packing.positions + past, attend, self._adapter)
         for row, last in zip(rows, packing.last.tolist(), strict=True):
             request = row.request
-            if request.scored and request.prompt_logprobs is None:
-                request.prompt_logprobs = self._score(request, hidden[last + 1 - len(request.prompt) : last + 1])
+            if request.scoring is not None and request.scores is None:
+                own = hidden[last + 1 - len(request.prompt) : last + 1]
+                request.scores = score_prompt(
+                    request.scoring, request.prompt, request.params, own, self._model, self._adapter
+                )
         self._rows += rows
         self._extend(rows, hidden[packing.last])
-
-    def _score(self, request: SampleRequest, hidden: Tensor) -> Tensor:
-        """Log-probabilities of the prompt's last `scored` tokens; hidden: [len(prompt), hidden]."""
-        length = len(request.prompt)
-        scores = torch.full((length,), float("nan"))
-        targets = self._tensor(request.prompt)
-        for start in range(max(length - request.scored, 1), length, LOGIT_POSITIONS):
-            end = min(start + LOGIT_POSITIONS, length)
-            logits = self._model.logits(hidden[start - 1 : end - 1], self._adapter)
-            chosen = logits.gather(1, targets[start:end, None]).squeeze(1)
-            scores[start:end] = (chosen - logits.logsumexp(-1)).cpu()
-        return scores
 
     def _decode(self) -> None:
         self._steps_since_admission += 1
@@ -237,6 +229,8 @@ class Batcher:
         logits = self._model.sharp_logits(hidden, self._adapter)
         tokens, logprobs = choose(logits, [row.request.params for row in rows], [row.random for row in rows])
         finished: set[int] = set()
+        if (k := max(row.request.params.top_logprobs for row in rows)) > 0:
+            _note_most_likely(rows, logits, k)
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
             sequence, params = row.sequence, row.request.params
             sequence.tokens.append(token)
@@ -274,6 +268,14 @@ def _new_rows(request: SampleRequest) -> list[_Row]:
         _Row(request, sequence, random.Random(None if seed is None else seed + i), len(request.prompt))
         for i, sequence in enumerate(request.sequences)
     ]
+
+
+def _note_most_likely(rows: Sequence[_Row], logits: Tensor, k: int) -> None:
+    best = logits.topk(k)
+    values = best.values - logits.logsumexp(-1, keepdim=True)
+    for row, ids, logprobs in zip(rows, best.indices.tolist(), values.tolist(), strict=True):
+        if wanted := row.request.params.top_logprobs:
+            row.sequence.top.append((ids[:wanted], logprobs[:wanted]))
 
 
 def _common_beginning(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

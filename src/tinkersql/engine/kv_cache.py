@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tinkersql.engine.attention import Heads, Packing, rotate_
 from tinkersql.engine.llama import LlamaConfig
-from tinkersql.engine.ops import Heads, Packing, rotate_
 
 GROWTH = 64
 """Capacity grows by this many positions at a time."""

@@ -1,4 +1,4 @@
-"""A compact Llama: the weights and the forward pass that training and sampling share.
+"""A compact Llama (or Qwen2, Qwen3): the weights and the forward pass that training and sampling share.
 
 Weights are frozen and stored fused (q, k, v in one matrix; gate and up in one). Attention is passed in by the caller,
 because training attends inside packed rows and sampling attends to a cache of keys and values.
@@ -13,7 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tinkersql.engine.ops import Heads, LoraFactors, linear, rms_norm, swiglu
+from tinkersql.engine.attention import Heads
+from tinkersql.engine.ops import LoraFactors, linear, rms_norm, swiglu
 
 Adapter = Mapping[tuple[int, str], LoraFactors]
 """Low-rank updates by (layer index, "qkv" | "o" | "gate_up" | "down"), and (-1, "unembed"). Empty = the base model."""
@@ -40,6 +41,10 @@ class LlamaConfig:
     """Rotary frequencies, D / 2 of them, with any rope scaling already applied."""
     end_tokens: tuple[int, ...]
     """Ids that end a text (EOS), from config.json and generation_config.json."""
+    qkv_bias: bool = False
+    """Whether q, k and v have a bias (Qwen2)."""
+    head_norms: bool = False
+    """Whether each query and key head is normalised (Qwen3)."""
 
     @property
     def cache_bytes_per_token(self) -> int:
@@ -57,6 +62,10 @@ class LlamaLayer:
     mlp_norm: Tensor
     gate_up: Tensor
     down: Tensor
+    qkv_bias: Tensor | None = None
+    """[(H + 2K) * D]."""
+    head_norms: tuple[Tensor, Tensor] | None = None
+    """Weights [D] of the norms of the query heads and of the key heads."""
 
 
 class Attend(Protocol):
@@ -68,7 +77,7 @@ class Attend(Protocol):
 
 
 class Llama:
-    """A frozen Llama in one dtype on one device."""
+    """A frozen model in one dtype on one device."""
 
     def __init__(
         self, config: LlamaConfig, embedding: Tensor, layers: list[LlamaLayer], norm: Tensor, unembedding: Tensor
@@ -101,11 +110,18 @@ class Llama:
             x.requires_grad_()  # the LoRA gradients are a side effect of the pass back through every layer
         cos, sin = self._cos[positions], self._sin[positions]
         for i, layer in enumerate(self.layers):
-            qkv = linear(rms_norm(x, layer.attention_norm, eps), layer.qkv, adapter.get((i, "qkv")))
+            qkv = linear(rms_norm(x, layer.attention_norm, eps), layer.qkv, adapter.get((i, "qkv")), layer.qkv_bias)
+            if layer.head_norms is not None:
+                qkv = self._normalise_heads(qkv, *layer.head_norms)
             x = x + linear(attend(i, qkv, cos, sin), layer.o, adapter.get((i, "o")))
             gate_up = linear(rms_norm(x, layer.mlp_norm, eps), layer.gate_up, adapter.get((i, "gate_up")))
             x = x + linear(swiglu(gate_up), layer.down, adapter.get((i, "down")))
         return rms_norm(x, self.norm, eps)
+
+    def _normalise_heads(self, qkv: Tensor, q_norm: Tensor, k_norm: Tensor) -> Tensor:
+        heads, eps = self.config.heads, self.config.norm_eps
+        q, k, v = qkv.view(len(qkv), -1, heads.size).split((heads.queries, heads.keys, heads.keys), 1)
+        return torch.cat((rms_norm(q, q_norm, eps), rms_norm(k, k_norm, eps), v), 1).flatten(1)
 
     def logits(self, hidden: Tensor, adapter: Adapter) -> Tensor:
         """Next-token logits [N, vocab] in float32 of hidden states [N, hidden]; not differentiable."""

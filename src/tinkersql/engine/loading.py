@@ -14,13 +14,19 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tinkersql.engine.architectures import NAMES, model_type_of, name_of
+from tinkersql.engine.attention import Heads
 from tinkersql.engine.llama import Llama, LlamaConfig, LlamaLayer
-from tinkersql.engine.ops import Heads
 from tinkersql.errors import ModelError
 
+_PLAIN = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False, "use_sliding_window": False}
+"""Settings of config.json that the engine knows with one value only."""
 
-def preferred_dtype() -> torch.dtype:
-    """bfloat16 where this CPU multiplies bfloat16 matrices in hardware, else float32."""
+
+def preferred_dtype(device: torch.device | str = "cpu") -> torch.dtype:
+    """bfloat16 where the device multiplies bfloat16 matrices in hardware, else float32."""
+    if torch.device(device).type != "cpu":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     able = torch.cpu.get_capabilities()
     return torch.bfloat16 if able.get("amx_bf16") or able.get("avx512_bf16") else torch.float32
 
@@ -33,12 +39,13 @@ def load_config(folder: Path) -> LlamaConfig:
     raw = _read_json(folder / "config.json")
     if raw is None:
         raise ModelError(f"{folder} holds no config.json: give a folder in the Hugging Face layout")
-    architecture = (raw.get("architectures") or [raw.get("model_type", "unknown")])[0]
-    if architecture != "LlamaForCausalLM":
-        raise ModelError(f"{folder}: architecture {architecture} is not supported: the engine runs LlamaForCausalLM")
-    for key, expected in (("hidden_act", "silu"), ("attention_bias", False), ("mlp_bias", False)):
+    if model_type_of(raw) is None:
+        raise ModelError(f"{folder}: architecture {name_of(raw)} is not supported: the engine runs {NAMES}")
+    for key, expected in _PLAIN.items():
         if raw.get(key, expected) != expected:
             raise ModelError(f"{folder}: {key} = {raw[key]!r} in config.json is not supported")
+    if set(raw.get("layer_types") or ()) - {"full_attention"}:
+        raise ModelError(f"{folder}: layer_types other than full_attention in config.json are not supported")
     try:
         queries, hidden = int(raw["num_attention_heads"]), int(raw["hidden_size"])
         heads = Heads(
@@ -58,6 +65,8 @@ def load_config(folder: Path) -> LlamaConfig:
             context_length=int(raw["max_position_embeddings"]),
             tied_embeddings=bool(raw.get("tie_word_embeddings", False)),
             inverse_frequencies=_inverse_frequencies(raw, heads.size, folder),
+            qkv_bias=raw["model_type"] == "qwen2",
+            head_norms=raw["model_type"] == "qwen3",
             end_tokens=_end_tokens(raw, _read_json(folder / "generation_config.json") or {}),
         )
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
@@ -80,7 +89,19 @@ def load_llama(folder: Path, dtype: torch.dtype, device: torch.device | str = "c
                 tensors.get(f"{at}.self_attn.{name}_proj.weight", size, hidden)
                 for name, size in (("q", q_size), ("k", kv_size), ("v", kv_size))
             ]
+            biases = [
+                tensors.get(f"{at}.self_attn.{name}_proj.bias", size)
+                for name, size in (("q", q_size), ("k", kv_size), ("v", kv_size))
+                if config.qkv_bias
+            ]
+            norms = [
+                tensors.get(f"{at}.self_attn.{name}_norm.weight", config.heads.size)
+                for name in ("q", "k")
+                if config.head_norms
+            ]
             return LlamaLayer(
+                qkv_bias=torch.cat(biases) if biases else None,
+                head_norms=(norms[0], norms[1]) if norms else None,
                 attention_norm=tensors.get(f"{at}.input_layernorm.weight", hidden),
                 qkv=torch.cat(qkv),
                 o=tensors.get(f"{at}.self_attn.o_proj.weight", hidden, q_size),

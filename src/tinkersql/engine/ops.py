@@ -1,15 +1,12 @@
-"""The differentiable operations of a Llama block, each with a hand-written backward pass.
+"""The differentiable operations of a Llama block but attention, each with a hand-written backward pass.
 
 Written by hand for two reasons: a frozen base needs no gradient of its own weights, and autograd would keep several
 times more activations alive. All of them work on *packed* tokens: the rows of a batch laid end to end, T tokens in
-all, without padding. Only attention pads, for the length of one call (see `Packing`).
-
-Shapes: T packed tokens, B rows, S the longest row, H query heads, K key/value heads, D the size of a head.
+all, without padding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +14,6 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.nn import functional
-
-KEEP_PROBABILITIES_UP_TO = 256
-"""Rows longer than this have their attention probabilities computed again in the backward pass instead of kept."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +32,11 @@ class LoraFactors:
     grad_b: Tensor | None = None
 
 
-def _linear_forward(x: Tensor, weight: Tensor, lora: LoraFactors | None) -> tuple[Tensor, Tensor | None]:
+def _linear_forward(
+    x: Tensor, weight: Tensor, lora: LoraFactors | None, bias: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
     """Return the output [T, out] and, with an adapter, ``x @ a.T`` [T, parts * rank]."""
-    y = functional.linear(x, weight)
+    y = functional.linear(x, weight, bias)
     if lora is None:
         return y, None
     low = functional.linear(x, lora.a)
@@ -73,24 +69,24 @@ def linear_backward(dy: Tensor, x: Tensor, weight: Tensor, lora: LoraFactors | N
 
 class _Linear(Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, lora: LoraFactors | None) -> Tensor:
-        y, low = _linear_forward(x, weight, lora)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, lora: LoraFactors | None, bias: Tensor | None) -> Tensor:
+        y, low = _linear_forward(x, weight, lora, bias)
         # Without an adapter the gradient needs no input: keep none alive.
         ctx.save_for_backward(*(() if lora is None else (x, low)))
         ctx.weight, ctx.lora = weight, lora
         return y
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         x, low = ctx.saved_tensors or (grads[0], None)
-        return linear_backward(grads[0], x, ctx.weight, ctx.lora, low), None, None
+        return linear_backward(grads[0], x, ctx.weight, ctx.lora, low), None, None, None
 
 
-def linear(x: Tensor, weight: Tensor, lora: LoraFactors | None = None) -> Tensor:
-    """``x @ weight.T`` plus the adapter's update. x: [T, in], weight: [out, in] and frozen."""
+def linear(x: Tensor, weight: Tensor, lora: LoraFactors | None = None, bias: Tensor | None = None) -> Tensor:
+    """``x @ weight.T + bias`` plus the adapter's update. x: [T, in], weight: [out, in]; weight and bias are frozen."""
     if torch.is_grad_enabled():
-        return _Linear.apply(x, weight, lora)  # pyright: ignore[reportReturnType]
-    return _linear_forward(x, weight, lora)[0]
+        return _Linear.apply(x, weight, lora, bias)  # pyright: ignore[reportReturnType]
+    return _linear_forward(x, weight, lora, bias)[0]
 
 
 def _normalised(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -146,132 +142,3 @@ def swiglu(gate_up: Tensor) -> Tensor:
         return _SwiGlu.apply(gate_up)  # pyright: ignore[reportReturnType]
     gate, up = gate_up.chunk(2, -1)
     return functional.silu(gate).mul_(up)
-
-
-def rotate_(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Apply rotary position embedding in place. heads: [T, heads, D]; cos, sin: [T, 1, D / 2]. -sin undoes it."""
-    first, second = heads.chunk(2, -1)
-    rotated = first * cos - second * sin
-    second.copy_(second * cos + first * sin)
-    first.copy_(rotated)
-    return heads
-
-
-class Packing:
-    """Where the tokens of B rows of different lengths stand: packed [T, ...] <-> padded on the right [B, S, ...]."""
-
-    def __init__(self, lengths: Sequence[int], device: torch.device | str = "cpu") -> None:
-        self.rows = len(lengths)
-        self.longest = max(lengths)
-        counts = torch.tensor(lengths, device=device)
-        within = torch.arange(self.longest, device=device)
-        valid = within < counts[:, None]
-        self._even = bool(valid.all())
-        self._valid = valid.flatten().nonzero().squeeze(1)
-        starts = counts.cumsum(0) - counts
-        # Padded cells repeat the row's first token: causal attention never looks at them, and their output is dropped.
-        self._source = torch.where(valid, starts[:, None] + within, starts[:, None]).flatten()
-        self.positions = within.expand(self.rows, -1)[valid]
-        """[T]: the position of each packed token in its row."""
-        self.last = starts + counts - 1
-        """[B]: where each row's last token stands among the packed ones."""
-
-    def pad(self, packed: Tensor) -> Tensor:
-        """[T, C] -> [B, S, C]; padded cells hold arbitrary finite values."""
-        padded = packed if self._even else packed.index_select(0, self._source)
-        return padded.view(self.rows, self.longest, -1)
-
-    def pad_with_zeros(self, packed: Tensor) -> Tensor:
-        """[T, C] -> [B, S, C]; padded cells are zero."""
-        if self._even:
-            return packed.view(self.rows, self.longest, -1)
-        padded = packed.new_zeros(self.rows * self.longest, packed.shape[1])
-        return padded.index_copy_(0, self._valid, packed).view(self.rows, self.longest, -1)
-
-    def unpad(self, padded: Tensor) -> Tensor:
-        """[B, S, C] -> [T, C]."""
-        flat = padded.reshape(self.rows * self.longest, -1)
-        return flat if self._even else flat.index_select(0, self._valid)
-
-
-@dataclass(frozen=True)
-class Heads:
-    """Head counts of grouped-query attention: `queries` is a multiple of `keys`."""
-
-    queries: int
-    keys: int
-    size: int
-
-    @property
-    def group(self) -> int:
-        """How many query heads share one key/value head."""
-        return self.queries // self.keys
-
-    def split(self, padded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[B, S, (H + 2K) * D] -> q [B*K, group*S, D], k [B*K, S, D], v [B*K, S, D]."""
-        rows, longest, _ = padded.shape
-        heads = padded.view(rows, longest, self.queries + 2 * self.keys, self.size)
-        q, k, v = heads.split((self.queries, self.keys, self.keys), 2)
-        q = q.reshape(rows, longest, self.keys, self.group, self.size).permute(0, 2, 3, 1, 4)
-        return (
-            q.reshape(rows * self.keys, self.group * longest, self.size),
-            k.transpose(1, 2).reshape(rows * self.keys, longest, self.size),
-            v.transpose(1, 2).reshape(rows * self.keys, longest, self.size),
-        )
-
-    def merge(self, q: Tensor, rows: int) -> Tensor:
-        """[B*K, group*S, D] -> [B, S, H * D]."""
-        grouped = q.view(rows, self.keys, self.group, -1, self.size).permute(0, 3, 1, 2, 4)
-        return grouped.reshape(rows, -1, self.queries * self.size)
-
-
-def _causal_probabilities(q: Tensor, k: Tensor) -> Tensor:
-    """Softmax of the causal scores. q: [N, group*S, D] already scaled, k: [N, S, D] -> [N, group*S, S]."""
-    longest = k.shape[1]
-    scores = torch.bmm(q, k.transpose(1, 2))
-    future = torch.ones(longest, longest, dtype=torch.bool, device=q.device).triu_(1)
-    scores.view(len(q), -1, longest, longest).masked_fill_(future, float("-inf"))
-    return scores.softmax(-1)
-
-
-class _CausalAttention(Function):
-    @staticmethod
-    def forward(ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, packing: Packing, heads: Heads) -> Tensor:
-        # In place: `qkv` is the fresh output of a linear layer, whose backward does not need it.
-        rotate_(qkv.view(len(qkv), -1, heads.size)[:, : heads.queries + heads.keys], cos, sin)
-        q, k, v = heads.split(packing.pad(qkv))
-        q = q * heads.size**-0.5
-        probabilities = _causal_probabilities(q, k)
-        out = packing.unpad(heads.merge(torch.bmm(probabilities, v), packing.rows))
-        keep = packing.longest <= KEEP_PROBABILITIES_UP_TO
-        ctx.save_for_backward(q, k, v, cos, sin, *([probabilities] if keep else []))
-        ctx.packing, ctx.heads = packing, heads
-        return out
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
-        packing: Packing = ctx.packing
-        heads: Heads = ctx.heads
-        q, k, v, cos, sin, *kept = ctx.saved_tensors
-        probabilities = kept[0] if kept else _causal_probabilities(q, k)
-        rows, longest = packing.rows, packing.longest
-        d_out = packing.pad_with_zeros(grads[0]).view(rows, longest, heads.keys, heads.group, heads.size)
-        d_out = d_out.permute(0, 2, 3, 1, 4).reshape(q.shape)
-        d_v = torch.bmm(probabilities.transpose(1, 2), d_out)
-        d_scores = torch.ops.aten._softmax_backward_data(
-            torch.bmm(d_out, v.transpose(1, 2)), probabilities, -1, probabilities.dtype
-        )
-        d_q = torch.bmm(d_scores, k).mul_(heads.size**-0.5)
-        d_k = torch.bmm(d_scores.transpose(1, 2), q)
-        d_keys = (d.view(rows, heads.keys, longest, heads.size).transpose(1, 2).flatten(2) for d in (d_k, d_v))
-        d_qkv = packing.unpad(torch.cat((heads.merge(d_q, rows), *d_keys), -1))
-        rotate_(d_qkv.view(len(d_qkv), -1, heads.size)[:, : heads.queries + heads.keys], cos, -sin)
-        return d_qkv, None, None, None, None
-
-
-def causal_attention(qkv: Tensor, cos: Tensor, sin: Tensor, packing: Packing, heads: Heads) -> Tensor:
-    """Rotary, causal, grouped-query attention inside each packed row, for training.
-
-    qkv: [T, (H + 2K) * D], overwritten. cos, sin: [T, 1, D / 2]. Returns [T, H * D].
-    """
-    return _CausalAttention.apply(qkv, cos, sin, packing, heads)  # pyright: ignore[reportReturnType]

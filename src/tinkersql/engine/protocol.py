@@ -1,26 +1,18 @@
-"""Between the wire and tensors: protobuf messages, and the JSON bodies that clients send.
-
-Every number that reaches the model is checked here. A request that does not make sense raises UserFault.
-"""
+"""The JSON bodies that clients send, checked. A request that does not make sense raises UserFault."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
-from google.protobuf.message import DecodeError
 from pydantic import BaseModel, Field, ValidationError
-from tinker.proto import tinker_public_pb2 as pb
-from torch import Tensor
 
 from tinkersql.engine.faults import UserFault
-from tinkersql.engine.futures import Reply
 from tinkersql.engine.llama import LlamaConfig
 from tinkersql.engine.lora import LoraConfig
 from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule
-from tinkersql.engine.training import Datum, PassResult
+from tinkersql.engine.scoring import PromptScoring
 
 DEFAULT_MAX_TOKENS = 2048
 """Bound of a sample whose request names none."""
@@ -28,7 +20,8 @@ DEFAULT_MAX_TOKENS = 2048
 MAX_SAMPLES = 1024
 """Most samples of one request."""
 
-_NUMPY = {pb.DTYPE_FLOAT32: np.float32, pb.DTYPE_INT64: np.int64, pb.DTYPE_INT32: np.int32}
+MAX_CELLS = 1 << 22
+"""Most cells of a table of alternatives to tokens that a request may ask for."""
 
 _Body = TypeVar("_Body", bound=BaseModel)
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -178,6 +171,15 @@ class _SamplingParams(BaseModel):
     top_p: float = Field(default=1.0, gt=0, le=1)
 
 
+class _Tensor(BaseModel):
+    """A tensor as JSON carries it: dense values, or compressed sparse rows."""
+
+    data: list[int]
+    shape: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    sparse_crow_indices: list[int] | None = None
+    sparse_col_indices: list[int] | None = None
+
+
 class Sample(BaseModel):
     """``asample``."""
 
@@ -186,40 +188,102 @@ class Sample(BaseModel):
     sampling_params: _SamplingParams = _SamplingParams()
     prompt_logprobs: bool = False
     prompt_logprobs_last_n: Annotated[int, Field(ge=1)] | None = None
-    topk_prompt_logprobs: int = 0
-    topk_sample_logprobs: int = 0
-    prompt_alt_tokens_k: int = 0
-    target_prompt_logprobs: Any = None
+    topk_prompt_logprobs: Annotated[int, Field(ge=0)] = 0
+    topk_sample_logprobs: Annotated[int, Field(ge=0)] = 0
+    prompt_alt_tokens_k: Annotated[int, Field(ge=0)] = 0
+    target_prompt_logprobs: _Tensor | None = None
 
     def request(self, model: LlamaConfig) -> SampleRequest:
         """Checked against the model's vocabulary and context; the caller fills in `adapter` and `deliver`."""
-        for name in ("topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k", "target_prompt_logprobs"):
-            if getattr(self, name):
-                raise UserFault(f"{name} is not supported by this server")
         prompt = tuple(token for chunk in self.prompt.chunks for token in chunk.tokens)
         if not prompt:
             raise UserFault("the prompt is empty: it needs at least one token")
         if len(prompt) >= model.context_length:
             raise UserFault(f"the prompt has {len(prompt)} tokens, and the context only {model.context_length}")
-        _check_tokens(np.asarray(prompt, dtype=object), model.vocab_size, "the prompt")
+        check_tokens(np.asarray(prompt, dtype=object), model.vocab_size, "the prompt")
         params = self.sampling_params
         wanted = DEFAULT_MAX_TOKENS if params.max_tokens is None else params.max_tokens
-        scored = self.prompt_logprobs_last_n or len(prompt) if self.prompt_logprobs else 0
+        max_tokens = min(wanted, model.context_length - len(prompt))
+        for name, count, positions in (
+            ("topk_prompt_logprobs", self.topk_prompt_logprobs, len(prompt)),
+            ("prompt_alt_tokens_k", self.prompt_alt_tokens_k, len(prompt)),
+            ("topk_sample_logprobs", self.topk_sample_logprobs, max_tokens),
+        ):
+            if count > model.vocab_size or count * positions > MAX_CELLS:
+                raise UserFault(f"{name} = {count} at {positions} positions: at most {MAX_CELLS} cells are computed")
         return SampleRequest(
             prompt=prompt,
             params=SamplingParams(
-                max_tokens=min(wanted, model.context_length - len(prompt)),
+                max_tokens=max_tokens,
                 stop=_stop_rule(params.stop, model),
                 temperature=params.temperature,
                 top_k=params.top_k,
                 top_p=params.top_p,
                 seed=params.seed,
+                top_logprobs=self.topk_sample_logprobs,
             ),
             adapter=None,
             deliver=lambda *_: None,
             num_samples=self.num_samples,
-            scored=min(scored, len(prompt)),
+            scoring=self._scoring(len(prompt), model.vocab_size),
         )
+
+    def _scoring(self, length: int, vocab_size: int) -> PromptScoring | None:
+        scored = min(self.prompt_logprobs_last_n or length, length) if self.prompt_logprobs else 0
+        targets = None
+        if (given := self.target_prompt_logprobs) is not None:
+            if given.shape[0] != length - 1 or given.shape[1] < 1 or given.shape[0] * given.shape[1] > MAX_CELLS:
+                raise UserFault(
+                    f"target_prompt_logprobs has the shape {given.shape}: it needs {length - 1} rows, one for "
+                    f"each token of the prompt but the first, and at most {MAX_CELLS} cells"
+                )
+            targets = _dense(given)
+            check_tokens(np.maximum(targets, 0).reshape(-1), vocab_size, "target_prompt_logprobs")
+        scoring = PromptScoring(
+            logprobs=scored,
+            top=self.topk_prompt_logprobs,
+            targets=None if targets is None else torch.from_numpy(targets),
+            alternatives=self.prompt_alt_tokens_k,
+        )
+        return None if scoring == PromptScoring() else scoring
+
+
+def _dense(tensor: _Tensor) -> np.ndarray:
+    """The tensor's matrix, int64, with -1 where a sparse one names nothing."""
+    values = np.asarray(tensor.data, dtype=object)
+    if any(not -(2**63) <= value < 2**63 for value in tensor.data):
+        raise UserFault("target_prompt_logprobs holds a number that is no token")
+    if tensor.sparse_crow_indices is None:
+        if values.size != tensor.shape[0] * tensor.shape[1]:
+            raise UserFault(f"target_prompt_logprobs: {values.size} values do not fill the shape {tensor.shape}")
+        return values.astype(np.int64).reshape(tensor.shape)
+    return sparse_to_dense(
+        values.astype(np.int64),
+        np.asarray(tensor.sparse_crow_indices, dtype=object),
+        np.asarray(tensor.sparse_col_indices or [], dtype=object),
+        (tensor.shape[0], tensor.shape[1]),
+        "target_prompt_logprobs",
+        missing=-1,
+    )
+
+
+def sparse_to_dense(
+    values: np.ndarray, starts: np.ndarray, columns: np.ndarray, shape: tuple[int, int], where: str, missing: int = 0
+) -> np.ndarray:
+    """A matrix from compressed sparse rows. Raises UserFault where the indices do not fit the shape."""
+    consistent = (
+        len(starts) == shape[0] + 1
+        and starts[0] == 0
+        and starts[-1] == len(values) == len(columns)
+        and (np.diff(starts) >= 0).all()
+        and ((columns >= 0) & (columns < shape[1])).all()
+    )
+    if not consistent:
+        raise UserFault(f"{where}: the sparse tensor's indices do not fit its shape {list(shape)}")
+    dense = np.full(shape, missing, values.dtype)
+    rows = np.repeat(np.arange(shape[0]), np.diff(starts).astype(np.int64))
+    dense[rows, columns.astype(np.int64)] = values
+    return dense
 
 
 def _stop_rule(stop: str | list[int] | list[str] | None, model: LlamaConfig) -> StopRule:
@@ -243,70 +307,8 @@ def parse(body: Any, kind: type[_Body]) -> _Body:
         raise UserFault(f"{where}: {first['msg']}") from error
 
 
-def parse_forward_backward(body: bytes) -> pb.ForwardBackwardRequest:
-    """Read a protobuf ``ForwardBackwardRequest``."""
-    try:
-        return pb.ForwardBackwardRequest.FromString(body)
-    except DecodeError as error:
-        raise UserFault("the body is not a protobuf ForwardBackwardRequest: SDK 0.25 or newer sends one") from error
-
-
-def read_data(message: pb.ForwardBackwardRequest, model: LlamaConfig) -> list[Datum]:
-    """The training data of a request, every number of it checked."""
-    if not message.data:
-        raise UserFault("the request holds no data")
-    return [_read_datum(datum, f"datum {i}", model) for i, datum in enumerate(message.data)]
-
-
-def _read_datum(datum: pb.Datum, where: str, model: LlamaConfig) -> Datum:
-    chunks = []
-    for chunk in datum.model_input:
-        if not chunk.HasField("encoded_text"):
-            raise UserFault(f"{where}: only text is supported in model_input")
-        chunks.append(_packed(chunk.encoded_text.tokens, np.int32, f"{where}: model_input"))
-    tokens = np.concatenate(chunks) if chunks else np.empty(0, np.int32)
-    length = len(tokens)
-    if not 1 <= length <= model.context_length:
-        raise UserFault(f"{where}: model_input has {length} tokens, allowed are 1 to {model.context_length}")
-    _check_tokens(tokens, model.vocab_size, f"{where}: model_input")
-    inputs = {name: _read_tensor(tensor, f"{where}: {name}") for name, tensor in datum.loss_fn_inputs.items()}
-    if "target_tokens" not in inputs:
-        raise UserFault(f"{where}: loss_fn_inputs lacks target_tokens")
-    for name, values in inputs.items():
-        if values.shape != (length,):
-            shape = list(values.shape)
-            raise UserFault(f"{where}: {name} has shape {shape}, and model_input has {length} tokens: they must agree")
-    targets = inputs["target_tokens"]
-    if targets.dtype.kind != "i":
-        raise UserFault(f"{where}: target_tokens must be integers")
-    _check_tokens(targets, model.vocab_size, f"{where}: target_tokens")
-    weights = inputs.get("weights", np.ones(length, np.float32)).astype(np.float32)
-    if not np.isfinite(weights).all():
-        raise UserFault(f"{where}: weights hold a value that is not finite")
-    return Datum(_tensor(tokens), _tensor(targets), torch.from_numpy(weights))
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(values.astype(np.int64))
-
-
-def _packed(data: bytes, dtype: type[np.generic], where: str) -> np.ndarray:
-    if len(data) % np.dtype(dtype).itemsize:
-        raise UserFault(f"{where}: {len(data)} bytes are no whole number of {np.dtype(dtype).name}")
-    return np.frombuffer(data, dtype)
-
-
-def _read_tensor(tensor: pb.Tensor, where: str) -> np.ndarray:
-    if not tensor.HasField("dense") or tensor.dtype not in _NUMPY:
-        raise UserFault(f"{where}: only dense float32, int32 and int64 tensors are supported")
-    values = _packed(tensor.dense, _NUMPY[tensor.dtype], where)
-    shape = tuple(tensor.shape) or values.shape
-    if min(shape) < 0 or int(np.prod(shape, dtype=object)) != values.size:
-        raise UserFault(f"{where}: {values.size} values do not fill the shape {list(shape)}")
-    return values.reshape(shape)
-
-
-def _check_tokens(tokens: np.ndarray, vocab_size: int, where: str) -> None:
+def check_tokens(tokens: np.ndarray, vocab_size: int, where: str) -> None:
+    """Raise UserFault where a token is none of the model's."""
     outside = (tokens < 0) | (tokens >= vocab_size)
     if outside.any():
         at = int(np.argmax(outside))
@@ -314,33 +316,3 @@ def _check_tokens(tokens: np.ndarray, vocab_size: int, where: str) -> None:
             f"{where}: token {tokens[at]} at position {at} is outside the vocabulary of {vocab_size}: "
             "use the tokenizer of this model (TrainingClient.get_tokenizer())"
         )
-
-
-def pass_reply(result: PassResult) -> Reply:
-    """A ``ForwardBackwardOutput``: one record with the log-probabilities of all data, and the metric ``loss:sum``."""
-    message = pb.ForwardBackwardOutput(loss_fn_output_type="ArrayRecord", metrics={"loss:sum": result.loss})
-    record = message.loss_fn_outputs.add(type_tag="ArrayRecord", num_datums=len(result.logprobs))
-    values = [logprobs.numpy().astype(np.float32) for logprobs in result.logprobs]
-    field = record.fields["logprobs"]
-    field.data = b"".join(value.tobytes() for value in values)
-    field.offsets = np.cumsum([0] + [value.nbytes for value in values], dtype=np.int64).tobytes()
-    field.dtype = pb.DTYPE_FLOAT32
-    return Reply.protobuf(message.SerializeToString())
-
-
-def sample_reply(request: SampleRequest) -> Reply:
-    """A ``SampleResponse``."""
-    message = pb.SampleResponse()
-    for sequence in request.sequences:
-        message.sequences.add(
-            stop_reason=pb.STOP_REASON_STOP if sequence.stopped else pb.STOP_REASON_LENGTH,
-            tokens=_bytes(sequence.tokens, np.int32),
-            logprobs=_bytes(sequence.logprobs, np.float32),
-        )
-    if request.prompt_logprobs is not None:
-        message.prompt_logprobs = request.prompt_logprobs.numpy().astype(np.float32).tobytes()
-    return Reply.protobuf(message.SerializeToString())
-
-
-def _bytes(values: Iterable[float], dtype: type[np.generic]) -> bytes:
-    return np.asarray(list(values), dtype=dtype).tobytes()

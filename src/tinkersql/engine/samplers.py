@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinkersql.engine import protocol
+from tinkersql.engine import messages, protocol
 from tinkersql.engine.dispatch import Dispatch, Session, failure
 from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.futures import Reply
@@ -137,7 +137,7 @@ class Samplers:
     def _sampled(self, request_id: str, request: SampleRequest, error: Exception | None) -> None:
         self._in_flight.pop(request_id, None)
         try:
-            reply = protocol.sample_reply(request) if error is None else failure(error)
+            reply = messages.sample_reply(request) if error is None else failure(error)
         except Exception as unforeseen:  # a future that nobody resolves would be polled for ever
             reply = failure(unforeseen)
         self._dispatch.futures.resolve(request_id, reply)

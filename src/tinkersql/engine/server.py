@@ -32,8 +32,10 @@ class Options:
     """How to run the engine.
 
     names: public model names it answers to. key: what clients must send as X-API-Key; starts with "tml-", or the SDK
-    refuses to send it. port 0 = any free one. dtype "auto" = bfloat16 where the CPU is fast at it. threads 0 = as many
-    as the machine has cores. allow_remote: permit a host other than loopback.
+    refuses to send it. port 0 = any free one. device "auto" = a CUDA GPU if there is one, else the CPU. dtype "auto" =
+    bfloat16 where the device is fast at it. threads 0 = as many as the machine has cores. allow_remote: permit a host
+    other than loopback. every_logprob: whether training passes answer log-probabilities also where no loss is, as the
+    protocol has it; without, they are 0.0 there and training is some percent faster.
     """
 
     model_folder: Path
@@ -45,6 +47,8 @@ class Options:
     dtype: str = "auto"
     threads: int = 0
     allow_remote: bool = False
+    device: str = "auto"
+    every_logprob: bool = True
     poll_seconds: float = 30.0
     max_chunk_len: int = 1024
 
@@ -62,10 +66,18 @@ class EngineServer:
         try:
             store = Store(options.store)
             torch.set_num_threads(options.threads or _physical_cores())
-            dtype = preferred_dtype() if options.dtype == "auto" else getattr(torch, options.dtype)
-            model = load_llama(options.model_folder, dtype)
+            device = _device(options.device)
+            dtype = preferred_dtype(device) if options.dtype == "auto" else getattr(torch, options.dtype)
+            model = load_llama(options.model_folder, dtype, device)
             tokenizer = load_tokenizer(options.model_folder)
-            self._service = Service(model, tokenizer, store, options.model_folder, list(options.names))
+            self._service = Service(
+                model,
+                tokenizer,
+                store,
+                options.model_folder,
+                list(options.names),
+                every_logprob=options.every_logprob,
+            )
         except BaseException:
             self._socket.close()
             raise
@@ -186,6 +198,16 @@ def _bind(options: Options) -> socket.socket:
             f"cannot listen on {options.host}:{options.port}: {reason}: choose another --port"
         ) from error
     return listener
+
+
+def _device(wanted: str) -> torch.device:
+    try:
+        device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"--device {wanted} cannot be used ({reason}): auto, cpu or cuda") from error
+    return device
 
 
 def _physical_cores() -> int:

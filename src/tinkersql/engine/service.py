@@ -16,7 +16,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from tinkersql.engine import protocol
+from tinkersql.engine import messages, protocol
 from tinkersql.engine.batching import Batcher
 from tinkersql.engine.dispatch import Dispatch, Session
 from tinkersql.engine.faults import NotFound, UserFault
@@ -54,8 +54,21 @@ class _Model:
 class Service:
     """One base model, served to any number of sessions."""
 
-    def __init__(self, model: Llama, tokenizer: Tokenizer, store: Store, folder: Path, names: list[str]) -> None:
-        """folder: the model's; names: the public names it answers to, beside the folder's own path."""
+    def __init__(
+        self,
+        model: Llama,
+        tokenizer: Tokenizer,
+        store: Store,
+        folder: Path,
+        names: list[str],
+        *,
+        every_logprob: bool = True,
+    ) -> None:
+        """folder: the model's; names: the public names it answers to, beside the folder's own path.
+
+        every_logprob: whether training passes answer log-probabilities also where no loss is (see `Trainer`).
+        """
+        self._every_logprob = every_logprob
         self.names = names
         self.store = store
         self.config = model.config
@@ -230,8 +243,11 @@ class Service:
 
         def work(model: _Model) -> Reply:
             trainer = model.ready()
-            run = trainer.forward if message.forward_only else trainer.forward_backward
-            return protocol.pass_reply(run(protocol.read_data(message, self.config), message.loss_fn))
+            loss = messages.read_loss(message)
+            data = messages.read_data(message, self.config, loss)
+            if message.forward_only:
+                return messages.pass_reply(trainer.forward(data, loss))
+            return messages.pass_reply(trainer.forward_backward(data, loss, everywhere=self._every_logprob))
 
         return self.sequenced(message.model_id, message.seq_id, work)
 

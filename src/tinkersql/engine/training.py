@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from tinkersql.engine.attention import Packing, causal_attention, flash_attention
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.lora import LoraConfig, LoraLayout
-from tinkersql.engine.losses import Loss, find_loss
-from tinkersql.engine.ops import Packing, causal_attention, linear_backward
+from tinkersql.engine.losses import Loss
+from tinkersql.engine.unembedding import Head
 
-MICRO_BATCH_TOKENS = 1024
-"""Padded tokens that go through the model at once in training; bounds the memory of activations."""
+MICRO_BATCH_TOKENS = 512
+"""Padded tokens that go through the model at once in training: few enough that activations stay in the CPU's caches."""
 
-LOGIT_POSITIONS = 256
-"""Positions whose logits [positions, vocab] exist at once."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Datum:
-    """One training sequence. tokens, targets: [N] int64 inside the vocabulary; weights: [N] finite float32.
+    """One training sequence. tokens: [N] int64, targets: [N] or [N, K] int64, all inside the vocabulary.
 
-    Position i of the tokens predicts ``targets[i]``: the client has shifted them.
+    inputs: what the loss needs at each position by name, finite float32 of the targets' shape. Position i of the tokens
+    predicts ``targets[i]``: the client has shifted them. K > 1 targets a position are soft ones.
     """
 
     tokens: Tensor
     targets: Tensor
-    weights: Tensor
+    inputs: Mapping[str, Tensor]
+
+    @property
+    def width(self) -> int:
+        """Targets a position."""
+        return self.targets[0].numel()
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,10 @@ class AdamParams:
 
 @dataclass(frozen=True)
 class PassResult:
-    """What a forward or forward-backward pass returns. logprobs: per datum [N] float32; loss: sum in nats."""
+    """What a forward or forward-backward pass returns.
+
+    logprobs: per datum, float32 of its targets' shape. loss: the sum in nats.
+    """
 
     logprobs: list[Tensor]
     loss: float
@@ -87,85 +98,85 @@ class Trainer:
         self._compute = self.masters.to(model.dtype, copy=True)
         self._adapter = self.layout.adapter(self._compute, self.gradient)
 
-    def forward(self, data: Sequence[Datum], loss_name: str) -> PassResult:
+    def forward(self, data: Sequence[Datum], loss: Loss) -> PassResult:
         """Log-probabilities at every position, and the loss; gradients and weights stay as they are."""
-        return self._run(data, find_loss(loss_name), backward=False)
+        return self._run(data, loss, backward=False, everywhere=True)
 
-    def forward_backward(self, data: Sequence[Datum], loss_name: str) -> PassResult:
+    def forward_backward(self, data: Sequence[Datum], loss: Loss, *, everywhere: bool = True) -> PassResult:
         """Add the gradient of the summed loss to the buffer.
 
-        Log-probabilities are computed only where the weight is not zero, and are 0.0 elsewhere: `forward` has all.
+        everywhere: also compute log-probabilities at positions that take no part in the loss, which costs a product
+        with the whole vocabulary for each; without, they are 0.0.
         """
-        return self._run(data, find_loss(loss_name), backward=True)
+        return self._run(data, loss, backward=True, everywhere=everywhere)
 
-    def _run(self, data: Sequence[Datum], loss: Loss, *, backward: bool) -> PassResult:
-        logprobs = [torch.zeros(len(datum.tokens)) for datum in data]
-        total = 0.0
+    def _run(self, data: Sequence[Datum], loss: Loss, *, backward: bool, everywhere: bool) -> PassResult:
         before = self.gradient.clone() if backward else None
-        try:
-            for rows in micro_batches([len(datum.tokens) for datum in data], MICRO_BATCH_TOKENS):
-                results, part = self._run_micro_batch([data[i] for i in rows], loss, backward=backward)
-                total += part
-                for i, values in zip(rows, results, strict=True):
-                    logprobs[i] = values
-        except BaseException:
-            if before is not None:
-                self.gradient.copy_(before)  # a pass that fails half-way leaves no trace
-            raise
-        return PassResult(logprobs, total)
+        budget = MICRO_BATCH_TOKENS
+        while True:
+            try:
+                return self._run_micro_batches(data, loss, budget, backward=backward, everywhere=everywhere)
+            except BaseException as error:
+                if before is not None:
+                    self.gradient.copy_(before)  # a pass that fails half-way leaves no trace
+                if not _out_of_memory(error) or budget < min(len(datum.tokens) for datum in data):
+                    raise
+            budget //= 2
+            _log.warning("out of memory: trying again with micro-batches of %d tokens", budget)
 
-    def _run_micro_batch(self, data: Sequence[Datum], loss: Loss, *, backward: bool) -> tuple[list[Tensor], float]:
-        lengths = [len(datum.tokens) for datum in data]
-        packing = Packing(lengths, self._model.device)
-        heads = self._model.config.heads
-        tokens, targets, weights = (
-            torch.cat([getattr(datum, name) for datum in data]).to(self._model.device)
-            for name in ("tokens", "targets", "weights")
+    def _run_micro_batches(
+        self, data: Sequence[Datum], loss: Loss, budget: int, *, backward: bool, everywhere: bool
+    ) -> PassResult:
+        logprobs: dict[int, Tensor] = {}
+        losses: list[Tensor] = []
+        for rows in micro_batches([len(datum.tokens) for datum in data], budget):
+            chosen = [data[i] for i in rows]
+            values, part = self._run_micro_batch(chosen, loss, backward=backward, everywhere=everywhere)
+            losses.append(part)
+            for i, row in zip(rows, values.split([len(datum.tokens) for datum in chosen]), strict=True):
+                logprobs[i] = row[:, : data[i].width].reshape(data[i].targets.shape)
+        # Only here the host waits for the device.
+        return PassResult([logprobs[i].cpu() for i in range(len(data))], float(torch.stack(losses).sum()))
+
+    def _run_micro_batch(
+        self, data: Sequence[Datum], loss: Loss, *, backward: bool, everywhere: bool
+    ) -> tuple[Tensor, Tensor]:
+        """(logprobs [T, K] of T packed tokens, the loss as a float64 scalar), both on the model's device."""
+        device, heads = self._model.device, self._model.config.heads
+        packing = Packing([len(datum.tokens) for datum in data], device)
+        width = max(datum.width for datum in data)
+        targets = _stack([datum.targets for datum in data], width)
+        inputs = {name: _stack([datum.inputs[name] for datum in data], width) for name in loss.inputs}
+        active = torch.arange(len(targets)) if loss.mask is None else inputs[loss.mask].any(1).nonzero().squeeze(1)
+        others = torch.ones(len(targets), dtype=torch.bool).index_fill_(0, active, False).nonzero().squeeze(1)
+        values = torch.zeros(len(targets), width, device=device)
+        if not len(active) and not everywhere:
+            return values, torch.zeros((), dtype=torch.float64, device=device)
+        targets_there = targets.to(device)
+        attention = causal_attention if device.type == "cpu" else flash_attention
+        with torch.set_grad_enabled(backward and len(active) > 0):
+            hidden = self._model.hidden_states(
+                torch.cat([datum.tokens for datum in data]).to(device),
+                packing.positions,
+                lambda _, qkv, cos, sin: attention(qkv, cos, sin, packing, heads),
+                self._adapter,
+            )
+            at = active.to(device)
+            taking_part = hidden[at]
+        head = Head(self._model, self._adapter)
+        values[at], total, d_hidden = head.loss(
+            taking_part.detach(),
+            targets_there[at],
+            loss,
+            {name: value[active].to(device) for name, value in inputs.items()},
+            backward=backward,
         )
-        at = weights.nonzero().squeeze(1) if backward else torch.arange(len(tokens), device=self._model.device)
-        values = torch.zeros(len(tokens), device=self._model.device)
-        total = 0.0
-        if len(at):
-            with torch.set_grad_enabled(backward):
-                hidden = self._model.hidden_states(
-                    tokens,
-                    packing.positions,
-                    lambda _, qkv, cos, sin: causal_attention(qkv, cos, sin, packing, heads),
-                    self._adapter,
-                )[at]
-            inputs = {"weights": weights[at]}
-            values[at], total, d_hidden = self._head(hidden.detach(), targets[at], loss, inputs, backward=backward)
-            if d_hidden is not None:
-                hidden.backward(d_hidden)
-        return list(values.cpu().split(lengths)), total
-
-    @torch.no_grad()
-    def _head(
-        self, hidden: Tensor, targets: Tensor, loss: Loss, inputs: Mapping[str, Tensor], *, backward: bool
-    ) -> tuple[Tensor, float, Tensor | None]:
-        """Unembedding and loss in chunks of positions, forward and backward at once, so that logits never pile up.
-
-        hidden: [N, hidden], targets: [N]. Returns logprobs [N] float32, the loss, and d loss / d hidden [N, hidden].
-        """
-        weight, lora = self._model.unembedding, self._adapter.get((-1, "unembed"))
-        logprobs = torch.empty(len(targets), device=hidden.device)
-        d_hidden = torch.empty_like(hidden) if backward else None
-        total = 0.0
-        for start in range(0, len(targets), LOGIT_POSITIONS):
-            chunk = slice(start, start + LOGIT_POSITIONS)
-            target = targets[chunk, None]
-            logits = self._model.logits(hidden[chunk], self._adapter)
-            normaliser = logits.logsumexp(-1, keepdim=True)
-            logprobs[chunk] = (logits.gather(1, target) - normaliser).squeeze(1)
-            part, slope = loss(logprobs[chunk], {name: values[chunk] for name, values in inputs.items()})
-            total += part
-            if d_hidden is not None:
-                # d logprob[t] / d logits[j] = [j = t] - p[j]
-                d_logits = logits.sub_(normaliser).exp_().mul_(-slope[:, None])
-                d_logits.scatter_add_(1, target, slope[:, None])
-                low = None if lora is None else hidden[chunk] @ lora.a.t()
-                d_hidden[chunk] = linear_backward(d_logits.to(hidden.dtype), hidden[chunk], weight, lora, low)
-        return logprobs, total, d_hidden
+        if everywhere and len(others):
+            at = others.to(device)
+            values[at] = head.logprobs(hidden.detach()[at], targets_there[at])
+        if d_hidden is not None:
+            taking_part.backward(d_hidden)
+        return values, total
 
     @torch.no_grad()
     def optim_step(self, params: AdamParams) -> float:
@@ -203,3 +214,15 @@ def micro_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         rows.append(i)
     if rows:
         yield rows
+
+
+def _stack(rows: Sequence[Tensor], width: int) -> Tensor:
+    """Rows of [N] or [N, K <= width], one below the other: [sum of N, width]; what is missing is zero."""
+    return torch.cat([pad(row.reshape(len(row), -1), (0, width - row[0].numel())) for row in rows])
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether that is how PyTorch says that memory ran out: on the CPU it raises a plain RuntimeError."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )

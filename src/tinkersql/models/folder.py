@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tinkersql.cache import sha256_of
+from tinkersql.engine.architectures import NAMES, model_type_of, name_of
 from tinkersql.errors import ModelError
 
-ARCHITECTURE = "LlamaForCausalLM"
-_MEND = f"use a folder or hub name of a {ARCHITECTURE} model with config.json, tokenizer.json and model.safetensors"
+_MEND = f"use a folder or hub name of a model ({NAMES}) with config.json, tokenizer.json and model.safetensors"
 
 HUB_FILES = (
     "config.json",
@@ -27,7 +27,7 @@ HUB_FILES = (
 
 
 def check_folder(folder: Path) -> None:
-    """Look that ``folder`` holds a whole Llama model in safetensors; reads headers only, so it takes milliseconds.
+    """Look that ``folder`` holds a whole model in safetensors; reads headers only, so it takes milliseconds.
 
     Raises:
         ModelError: something is missing or damaged, or the architecture is another.
@@ -49,14 +49,13 @@ def _needed(folder: Path, name: str) -> Path:
 
 
 def check_config(config: dict[str, Any], where: str) -> None:
-    """Look that a model's ``config.json``, found at ``where``, is of the one architecture that the engine runs.
+    """Look that a model's ``config.json``, found at ``where``, is of an architecture that the engine runs.
 
     Raises:
         ModelError: another architecture, or quantised weights.
     """
-    named = config.get("architectures") or [config.get("model_type")]
-    if config.get("model_type") != "llama" or named not in ([ARCHITECTURE], ["llama"]):
-        raise ModelError(f"{where} is a {named[0] or 'nameless'} model, which the engine does not run: {_MEND}")
+    if model_type_of(config) is None:
+        raise ModelError(f"{where} is a {name_of(config)} model, which the engine does not run: {_MEND}")
     if "quantization_config" in config:
         raise ModelError(f"{where} has quantised weights, which cannot be trained here: use its unquantised original")
 
