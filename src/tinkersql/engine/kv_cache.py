@@ -111,7 +111,7 @@ class DecodeAttention:
         keys, values = self._cache.keys[layer], self._cache.values[layer]
         keys[self._rows, :, self._positions] = k
         values[self._rows, :, self._positions] = v
-        q = (q * heads.size**-0.5).view(n * heads.keys, heads.group, heads.size)
+        q = (q * heads.size**-0.5).reshape(n * heads.keys, heads.group, heads.size)
         scores = torch.bmm(q, keys[:n].view(n * heads.keys, -1, heads.size).transpose(1, 2)).add_(self._mask)
         out = torch.bmm(scores.softmax(-1), values[:n].view(n * heads.keys, -1, heads.size))
         return out.view(n, heads.queries * heads.size)
