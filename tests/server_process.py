@@ -68,7 +68,7 @@ class ServerProcess:
         with tinker.ServiceClient(base_url=self.base_url, api_key=self.key) as client:
             yield client
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         """A raw request's answer."""
         answer = self.http.post(path, json=body)
         assert answer.status_code == 200, answer.text
