@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 import tinker
 from tinker import types
@@ -183,7 +182,7 @@ def test_no_kill_loses_a_finished_checkpoint(tiny_model: Path, tmp_path: Path) -
                 path = next(iter(work.known))
                 rest.delete_checkpoint_from_tinker_path(path).result()
                 del work.known[path]
-        left = [path for path in server.store.rglob(".*~*")]
+        left = list(server.store.rglob(".*~*"))
     assert left == [], f"seed {seed}"
     assert acts > KILLS
     assert unsure > KILLS / 10  # kills that came while a checkpoint was written or deleted
