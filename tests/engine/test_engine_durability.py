@@ -123,7 +123,12 @@ class Work:
 
 def sampled_from(server: ServerProcess, sampler: str) -> None:
     prompt = {"chunks": [{"tokens": TOKENS, "type": "encoded_text"}]}
-    body = {"sampling_session_id": sampler, "seq_id": 0, "prompt": prompt, "sampling_params": {"max_tokens": 4}}
+    body = {
+        "sampling_session_id": sampler,
+        "seq_id": 0,
+        "prompt": prompt,
+        "sampling_params": {"max_tokens": 4, "stop": []},
+    }
     answer = server.result(server.post("asample", **body))
     assert len(pb.SampleResponse.FromString(answer.content).sequences[0].tokens) == 4 * 4  # int32
 
