@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 import tinker
-from tinker import types
-
 from faulty_proxy import FAULTS, faulty_proxy
+from tinker import types
 
 ADAM = types.AdamParams(learning_rate=1e-2)
 GREEDY = types.SamplingParams(max_tokens=20, temperature=0.0)
