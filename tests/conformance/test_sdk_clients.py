@@ -97,6 +97,23 @@ def keep_busy(engine: "RunningEngine", data: list[tinker.Datum]) -> str:
     return session
 
 
+def test_short_jobs_need_not_wait_for_long_samples(start_engine: Callable[..., Any], tmp_path: Path) -> None:
+    with start_engine(tmp_path / "store", poll_seconds=0.01) as engine:
+        session = post(engine, "create_session").json()["session_id"]
+        create = {"session_id": session, "model_seq_id": 0, "base_model": engine.model, "lora_config": {"rank": 2}}
+        created = post(engine, "create_model", **create).json()
+        sampler = {"session_id": session, "sampling_session_seq_id": 0, "base_model": engine.model}
+        sampler_id = post(engine, "create_sampling_session", **sampler).json()["sampling_session_id"]
+        body = {"sampling_session_id": sampler_id, "prompt": {"chunks": [{"tokens": [5], "type": "encoded_text"}]}}
+        body |= {"num_samples": 64, "sampling_params": {"max_tokens": 500, "stop": []}}
+        long = post(engine, "asample", seq_id=0, **body).json()
+        for number in range(1, 11):
+            step = post(engine, "optim_step", model_id=created["model_id"], seq_id=number, adam_params={}).json()
+            assert "metrics" in result(engine, step).json()
+        assert post(engine, "retrieve_future", request_id=long["request_id"]).status_code == 408
+        assert result(engine, long).status_code == 200
+
+
 def test_what_waits_for_an_ended_session_is_not_done_any_more(engine: "RunningEngine", make_data: MakeData) -> None:
     session = post(engine, "create_session").json()["session_id"]
     create = {"session_id": session, "model_seq_id": 0, "base_model": engine.model, "lora_config": {"rank": 2}}
