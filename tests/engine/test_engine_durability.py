@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 import tinker
 from tinker import types
@@ -227,3 +228,24 @@ def test_a_full_disk_fails_the_save_and_nothing_else(tiny_model: Path, tmp_path:
         assert Model.create(server, path).run(forward_only=True) == before
         model.call("save_weights", path="kept", overwrite=True)
         assert Model.create(server, path).run(forward_only=True) == trained
+
+
+def test_an_end_of_memory_fails_one_request_and_no_other(tiny_model: Path, tmp_path: Path) -> None:
+    with running_server(tiny_model, tmp_path / "store") as server:
+        model = Model.create(server)
+        before = model.train()
+        session = server.post("create_session")["session_id"]
+        sampler = {"session_id": session, "sampling_session_seq_id": 0, "base_model": server.model}
+        sampler_id = server.post("create_sampling_session", **sampler)["sampling_session_id"]
+        sampled_from(server, sampler_id)
+        used = psutil.Process(server.child.pid).memory_info().vms
+        prompt = {"chunks": [{"tokens": TOKENS * 8, "type": "encoded_text"}]}
+        many = {"sampling_session_id": sampler_id, "seq_id": 1, "prompt": prompt, "num_samples": 1024}
+        many["sampling_params"] = {"max_tokens": 200, "stop": []}
+        with server.limited(resource.RLIMIT_AS, used + (4 << 20)):
+            failed = server.result(server.post("asample", **many)).json()
+            assert (failed["category"], "ran out of memory" in failed["error"]) == ("server", True), failed
+            assert server.http.get("healthz").status_code == 200
+            sampled_from(server, sampler_id)
+        assert model.run(forward_only=True) == before
+        assert model.train() != before
