@@ -107,6 +107,7 @@ def test_compressed_bodies_are_read(http: httpx.Client) -> None:
     assert (gzipped.status_code, "'gzip'" in gzipped.json()["detail"]) == (415, True)
 
 
+@pytest.mark.slow
 def test_a_bomb_is_refused_before_it_grows(tiny_model: Path, tmp_path: Path) -> None:
     piece = bytes(1 << 20)
     compressor = zstandard.ZstdCompressor().compressobj()

@@ -194,6 +194,7 @@ def test_no_kill_loses_a_finished_checkpoint(tiny_model: Path, tmp_path: Path) -
     assert unsure > KILLS / 10  # kills that came while a checkpoint was written or deleted
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_save_and_nothing_else(tiny_model: Path, tmp_path: Path) -> None:
     with running_server(tiny_model, tmp_path / "store") as server:
         model = Model.create(server)
@@ -230,6 +231,7 @@ def test_a_full_disk_fails_the_save_and_nothing_else(tiny_model: Path, tmp_path:
         assert Model.create(server, path).run(forward_only=True) == trained
 
 
+@pytest.mark.slow
 def test_an_end_of_memory_fails_one_request_and_no_other(tiny_model: Path, tmp_path: Path) -> None:
     with running_server(tiny_model, tmp_path / "store") as server:
         model = Model.create(server)

@@ -85,6 +85,7 @@ def test_clients_go_on_after_a_kill(tiny_model: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "store" / ".sessions").iterdir()) == []  # finished ones leave nothing
 
 
+@pytest.mark.slow
 def test_a_model_is_created_again_only_before_it_was_used(tiny_model: Path, tmp_path: Path) -> None:
     with running_server(tiny_model, tmp_path / "store") as server:
         session = server.post("create_session")["session_id"]
@@ -145,14 +146,14 @@ def test_a_sampler_of_a_replaced_checkpoint_says_so_after_a_restart(
 @pytest.fixture
 def server_of(tmp_path: Path) -> Callable[[], Sessions]:
     """The sessions of another server over the same store."""
-    return lambda: Sessions(tmp_path, Owner(tmp_path))
+    return lambda: Sessions(tmp_path, Owner(tmp_path), "model")
 
 
 def test_what_dead_servers_left_goes_once_it_is_old(
     server_of: Callable[[], Sessions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead_owner = Owner(tmp_path)
-    dead, living, ours = Sessions(tmp_path, dead_owner), server_of(), server_of()
+    dead, living, ours = Sessions(tmp_path, dead_owner, "model"), server_of(), server_of()
     old, young, theirs, mine = dead.create(), dead.create(), living.create(), ours.create()
     dead_owner.close()
     for session in (old, theirs, mine):
@@ -167,6 +168,10 @@ def test_what_dead_servers_left_goes_once_it_is_old(
     assert time.time() - (mine.folder / "session.json").stat().st_mtime < 60  # noted as alive
     with pytest.raises(NotFound):
         ours.get(theirs.session_id)  # another server has it
+    assert ours.end(theirs.session_id) is None
+    assert theirs.folder.exists()
+    with pytest.raises(NotFound):
+        Sessions(tmp_path, Owner(tmp_path), "another model").get(young.session_id)
     assert ours.get(young.session_id).session_id == young.session_id
     monkeypatch.setattr(sessions_module, "IDLE_SECONDS", -1.0)
     assert {session.session_id for session in ours.idle()} == {young.session_id, mine.session_id}
@@ -188,7 +193,7 @@ def test_names_of_sessions_do_not_lead_anywhere_else(
 
 def test_a_server_that_cannot_record_sessions_serves_them_all_the_same(tmp_path: Path) -> None:
     (tmp_path / ".sessions").write_text("")  # no folder can be made here
-    sessions = Sessions(tmp_path, Owner(tmp_path))
+    sessions = Sessions(tmp_path, Owner(tmp_path), "model")
     session = sessions.create()
     assert sessions.get(session.session_id) is session
     assert sessions.end(session.session_id) is session

@@ -209,6 +209,10 @@ def test_links_do_not_lead_out_of_the_store(store: Store, trainer: Trainer, tmp_
         store.save(RUN, "sampler_weights", "new", trainer)
     assert {path.name for path in foreign.parent.iterdir()} == {"foreign"}
     assert [checkpoint.name for checkpoint in store.checkpoints()] == ["good"]
+    (store.root / "other_train_0").symlink_to(outside.root / "5e55-10n_train_0")
+    assert [run.run_id for run in store.runs()] == [RUN.run_id]
+    with pytest.raises(UserFault, match="no training run"):
+        store.run("other:train:0")
     through_a_link = tmp_path / "link"
     through_a_link.symlink_to(store.root)
     assert Store(through_a_link).find(f"tinker://{RUN.run_id}/weights/good").name == "good"

@@ -58,6 +58,8 @@ class AdapterCache:
         if key not in self._kept:
             if key.time and self._store.time_of(key.folder) != key.time:
                 raise UserFault("the checkpoint was deleted or replaced after this sampler was created")
+            if not self._store.is_inside(*key.folder.glob("*")):
+                raise UserFault("the sampler's weights do not lie in this server's store")
             flat = read_adapter(key.folder, self._model.config, key.lora)
             layout = LoraLayout(self._model.config, key.lora)
             self._kept[key] = layout.adapter(flat.to(self._model.device, self._model.dtype))

@@ -62,7 +62,7 @@ class Service:
         self.config = model.config
         self.folder = folder.absolute()
         self._model = model
-        self.sessions = Sessions(store.root, store.owner)
+        self.sessions = Sessions(store.root, store.owner, str(self.folder))
         self._models: dict[str, _Model] = {}
         self._dispatch = Dispatch(Worker(Batcher(model, tokenizer, AdapterCache(model, store).load)))
         self.futures = self._dispatch.futures

@@ -1,6 +1,6 @@
 """Sessions: what each client owns. A little of it lies on disk, so that a restarted server goes on with its clients.
 
-    STORE/.sessions/<id>/session.json      who serves it; changed last when the client was last known to be alive
+    STORE/.sessions/<id>/session.json      who serves which model; its time is when the client was last known to live
     STORE/.sessions/<id>/sampler-<n>.json  what sampler n samples from
     STORE/.sessions/<id>/snapshot-<n>/     the adapter of an unnamed snapshot
     STORE/.sessions/<id>/model-<n>.json    model n is, or was, in training: that cannot be brought back
@@ -64,10 +64,10 @@ class Session:
 class Sessions:
     """All sessions of the server."""
 
-    def __init__(self, root: Path, owner: Owner) -> None:
-        """root: the store's folder."""
+    def __init__(self, root: Path, owner: Owner, model: str) -> None:
+        """root: the store's folder; model: what is served, since samplers of one model are none of another."""
         self._root = root / ".sessions"
-        self._owner = owner
+        self._owner, self._model = owner, model
         self._live: dict[str, Session] = {}
 
     def create(self) -> Session:
@@ -77,8 +77,12 @@ class Sessions:
         self._live[session_id] = session
         with contextlib.suppress(OSError):  # `record` will say so
             session.folder.mkdir(parents=True, exist_ok=True)
-        self.record(session, "session", {"owner": self._owner.token})
+        self.record(session, "session", self._mark)
         return session
+
+    @property
+    def _mark(self) -> dict[str, str]:
+        return {"owner": self._owner.token, "model": self._model}
 
     def get(self, session_id: str) -> Session:
         """The session, marked as alive; read back from disk after a restart. Raises NotFound."""
@@ -97,7 +101,7 @@ class Sessions:
         session = self._live.pop(session_id, None)
         if session is not None:
             session.ended = True
-        if _ID.fullmatch(session_id):
+        if _ID.fullmatch(session_id) and (session is not None or not self._is_served(self._root / session_id)):
             shutil.rmtree(self._root / session_id, ignore_errors=True)
         return session
 
@@ -141,14 +145,17 @@ class Sessions:
         return isinstance(content, dict) and self._owner.is_alive(str(content.get("owner")))
 
     def _revived(self, session_id: str) -> Session | None:
+        if not _ID.fullmatch(session_id):
+            return None
         folder = self._root / session_id
-        if not _ID.fullmatch(session_id) or not (folder / "session.json").is_file() or self._is_served(folder):
+        mark = _read(folder / "session.json")
+        if not isinstance(mark, dict) or mark.get("model") != self._model or self._is_served(folder):
             return None
         session = Session(session_id, folder)
         session.samplers = [session.sampler_id(number) for number in _numbers(folder, "sampler")]
         session.models = [session.model_id(number) for number in _numbers(folder, "model")]
         self._live[session_id] = session
-        self.record(session, "session", {"owner": self._owner.token})
+        self.record(session, "session", self._mark)
         return session
 
 

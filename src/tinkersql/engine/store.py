@@ -101,8 +101,11 @@ class Store:
 
     def run(self, run_id: str) -> RunInfo:
         """The run of that id. Raises UserFault where there is none."""
+        path = self._run_folder(run_id) / "run.json"
         try:
-            raw = json.loads((self._run_folder(run_id) / "run.json").read_text(encoding="utf-8"))
+            if not self.is_inside(path):
+                raise FileNotFoundError(path)
+            raw = json.loads(path.read_text(encoding="utf-8"))
             return RunInfo(**raw | {"lora": LoraConfig(**raw["lora"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserFault(f"there is no training run {run_id!r} in this server's store") from error
@@ -138,7 +141,7 @@ class Store:
         now = datetime.now(UTC)
         expires = None if ttl_seconds is None else (now + timedelta(seconds=ttl_seconds)).isoformat()
         make_folder(target.parent)
-        if not self._is_inside(target.parent):
+        if not self.is_inside(target.parent):
             raise UserFault(f"training run {info.run_id} does not lie in this server's store")
         temporary, old = self.owner.temporary(target), self.owner.aside(target)
         _remove(temporary)
@@ -171,7 +174,7 @@ class Store:
                 f"{path!r} is not a checkpoint: expected tinker://RUN/weights/NAME or .../sampler_weights/NAME"
             )
         folder = self._checkpoint_folder(*parts)
-        if not (folder / "checkpoint.json").is_file() or not self._is_inside(*folder.iterdir()):
+        if not (folder / "checkpoint.json").is_file() or not self.is_inside(*folder.iterdir()):
             raise UserFault(f"there is no checkpoint {path} in this server's store")
         return self._checkpoint(folder)
 
@@ -185,7 +188,7 @@ class Store:
             for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json"):
                 # One that is damaged, or deleted meanwhile, does not hide the others.
                 with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-                    if not path.parent.name.startswith(".") and self._is_inside(*path.parent.iterdir()):
+                    if not path.parent.name.startswith(".") and self.is_inside(*path.parent.iterdir()):
                         found.append(self._checkpoint(path.parent))
         return sorted(found, key=lambda checkpoint: checkpoint.time, reverse=True)
 
@@ -209,7 +212,7 @@ class Store:
         """Be at nothing any more: what this process leaves unfinished may be tidied up."""
         self.owner.close()
 
-    def _is_inside(self, *paths: Path) -> bool:
+    def is_inside(self, *paths: Path) -> bool:
         """Whether these lie in the store, whatever links are on the way."""
         root = self.root.resolve()
         return all(path.resolve().is_relative_to(root) for path in paths)
