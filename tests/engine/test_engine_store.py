@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import peft
@@ -117,6 +118,28 @@ def test_a_taken_name_is_refused_unless_it_may_be_overwritten(store: Store, trai
     store.save(RUN, "weights", "x", trainer, overwrite=True)
     assert torch.equal(read_adapter(folder, model.config, LORA), before + 1)
     assert len(store.checkpoints()) == 1
+
+
+def test_a_checkpoint_that_is_being_overwritten_is_there_all_the_time(store: Store, trainer: Trainer) -> None:
+    path = store.save(RUN, "weights", "x", trainer).path
+    done = threading.Event()
+
+    def overwrite() -> None:
+        try:
+            for _ in range(60):
+                store.save(RUN, "weights", "x", trainer, overwrite=True)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=overwrite)
+    thread.start()
+    looks = 0
+    while not done.is_set():
+        assert store.find(path).path == path
+        assert [checkpoint.path for checkpoint in store.checkpoints()] == [path]
+        looks += 1
+    thread.join()
+    assert looks > 60
 
 
 NAMES = ["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x" * 129, "a b", "é", "~", "weights\n"]

@@ -12,9 +12,11 @@ The run is the model id of the protocol, with ":" written as "_".
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -77,6 +79,8 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._replacing = threading.RLock()
+        """Held while an overwritten checkpoint is neither the old nor the new one."""
         try:
             make_folder(self.root)
             self.owner = Owner(self.root)
@@ -154,9 +158,10 @@ class Store:
             _write_json(temporary / "checkpoint.json", meta)
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
-            if target.exists():
-                target.rename(old)
-            temporary.rename(target)
+            with self._replacing:
+                if target.exists():
+                    target.rename(old)
+                temporary.rename(target)
             sync(target.parent)
             _remove(old)
         except BaseException:
@@ -174,7 +179,9 @@ class Store:
                 f"{path!r} is not a checkpoint: expected tinker://RUN/weights/NAME or .../sampler_weights/NAME"
             )
         folder = self._checkpoint_folder(*parts)
-        if not (folder / "checkpoint.json").is_file() or not self.is_inside(*folder.iterdir()):
+        with self._replacing:
+            exists = (folder / "checkpoint.json").is_file() and self.is_inside(*folder.iterdir())
+        if not exists:
             raise UserFault(f"there is no checkpoint {path} in this server's store")
         return self._checkpoint(folder)
 
@@ -184,8 +191,8 @@ class Store:
             self.run(run_id)
         pattern = "*" if run_id is None else self._run_folder(run_id).name
         found: list[Checkpoint] = []
-        for kind in KINDS:
-            for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json"):
+        with self._replacing:
+            for path in itertools.chain(*(self.root.glob(f"{pattern}/{kind}/*/checkpoint.json") for kind in KINDS)):
                 # One that is damaged, or deleted meanwhile, does not hide the others.
                 with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
                     if not path.parent.name.startswith(".") and self.is_inside(*path.parent.iterdir()):
@@ -230,13 +237,15 @@ class Store:
         return self._run_folder(run_id) / kind / name
 
     def _checkpoint(self, folder: Path) -> Checkpoint:
-        meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+        with self._replacing:
+            meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+            size = sum(path.stat().st_size for path in folder.iterdir())
         return Checkpoint(
             run_id=folder.parent.parent.name.replace("_", ":"),
             kind=folder.parent.name,
             name=folder.name,
             folder=folder,
-            size_bytes=sum(path.stat().st_size for path in folder.iterdir()),
+            size_bytes=size,
             **meta,
         )
 
