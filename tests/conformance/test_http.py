@@ -1,15 +1,20 @@
 """What the SDK never sends: wrong keys, wrong bodies, wrong paths."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 import tinker
+import zstandard
 
-from tinkersql.engine import api
+from server_process import running_server
+from tinkersql.engine import bodies
 
 if TYPE_CHECKING:
     from conftest import RunningEngine
@@ -20,7 +25,7 @@ load_weights forward_backward optim_step save_weights save_weights_for_sampler s
 create_sampling_session asample retrieve_future cancel_future weights_info no_such_endpoint
 """
 GETS = """
-get_server_capabilities sessions sessions/x samplers/x training_runs training_runs/x training_runs/x/checkpoints
+healthz get_server_capabilities sessions sessions/x samplers/x training_runs training_runs/x training_runs/x/checkpoints
 checkpoints
 """
 ENDPOINTS = [("POST", path) for path in POSTS.split()] + [("GET", path) for path in GETS.split()]
@@ -35,14 +40,17 @@ def http(engine: "RunningEngine") -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize("key", [None, "", "tml-", "tml-test-key2", "TML-TEST-KEY", "ÿ".encode("latin-1")])
-def test_every_endpoint_but_healthz_requires_the_key(key: str | bytes | None, engine: "RunningEngine") -> None:
+def test_every_endpoint_requires_the_key(key: str | bytes | None, engine: "RunningEngine") -> None:
     headers = {} if key is None else {b"X-API-Key": key if isinstance(key, bytes) else key.encode()}
     with httpx.Client(base_url=f"{engine.base_url}/api/v1/", headers=headers, trust_env=False) as client:
         for method, path in ENDPOINTS if key is None else ENDPOINTS[::7]:
             refused = client.request(method, path, content=b"{}" if method == "POST" else None)
             assert refused.status_code == 401, path
             assert "X-API-Key" in refused.json()["detail"]
-        assert client.get("healthz").json() == {"status": "ok"}
+
+
+def test_healthz_answers_who_has_the_key(http: httpx.Client) -> None:
+    assert http.get("healthz").json() == {"status": "ok"}
 
 
 def test_the_sdk_says_that_its_key_is_wrong(engine: "RunningEngine") -> None:
@@ -76,15 +84,50 @@ def test_unknown_ids_are_named(http: httpx.Client) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused(http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "MAX_BODY_BYTES", 1 << 20)
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 1 << 20)
     assert http.post("telemetry", content=b"x" * (1 << 20)).status_code == 200
     assert http.post("telemetry", content=b"x" * ((1 << 20) + 1)).status_code == 413
     chunks = (b"x" * 65_536 for _ in range(17))  # no Content-Length
     assert http.post("telemetry", content=chunks).status_code == 413
 
 
-def test_compressed_bodies_are_refused(http: httpx.Client) -> None:
-    assert http.post("forward_backward", content=b"x", headers={"Content-Encoding": "zstd"}).status_code == 415
+def zstd(content: bytes, **options: Any) -> bytes:
+    return zstandard.ZstdCompressor(**options).compress(content)
+
+
+def test_compressed_bodies_are_read(http: httpx.Client) -> None:
+    headers = {"Content-Encoding": "zstd"}
+    body = zstd(json.dumps({"session_id": "gone"}).encode())
+    assert http.post("session_heartbeat", content=body, headers=headers).status_code == 410
+    for damaged in (b"", b"x" * 100, body[:-1], body + body, body[:9] + b"\xff" + body[10:]):
+        refused = http.post("session_heartbeat", content=damaged, headers=headers)
+        assert refused.status_code in (400, 422), damaged
+        assert refused.json()["detail"]
+    gzipped = http.post("session_heartbeat", content=b"x", headers={"Content-Encoding": "gzip"})
+    assert (gzipped.status_code, "'gzip'" in gzipped.json()["detail"]) == (415, True)
+
+
+@pytest.mark.slow
+def test_a_bomb_is_refused_before_it_grows(tiny_model: Path, tmp_path: Path) -> None:
+    piece = bytes(1 << 20)
+    compressor = zstandard.ZstdCompressor().compressobj()
+    bomb = b"".join(compressor.compress(piece) for _ in range(4 << 10)) + compressor.flush()  # 4 GiB
+    wide = zstandard.ZstdCompressor(
+        compression_params=zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
+    ).compressobj()
+    wide_window = wide.compress(bytes(1000)) + wide.flush()
+    assert len(bomb) < 1 << 20
+    with running_server(tiny_model, tmp_path / "store") as server:
+        process = psutil.Process(server.child.pid)
+        before = process.memory_info().rss
+        for _ in range(3):
+            answer = server.http.post("telemetry", content=bomb, headers={"Content-Encoding": "zstd"})
+            assert (answer.status_code, "64 MiB" in answer.json()["detail"]) == (413, True)
+        answer = server.http.post("telemetry", content=wide_window, headers={"Content-Encoding": "zstd"})
+        assert answer.status_code == 400
+        peak = int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())[1]) << 10
+        assert peak - before < 256 << 20
+        assert server.http.get("healthz").status_code == 200
 
 
 def test_a_client_that_vanishes_in_the_middle_of_a_request_does_no_harm(

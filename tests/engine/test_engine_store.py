@@ -1,9 +1,9 @@
 """Checkpoints on disk: PEFT reads them, names stay inside the store, an interrupted save is never listed."""
 
 import json
-import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import peft
@@ -11,11 +11,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
 from tinkersql.engine import store as store_module
 from tinkersql.engine.attention import Packing, causal_attention
+from tinkersql.engine.disk import Owner
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama
@@ -121,6 +121,28 @@ def test_a_taken_name_is_refused_unless_it_may_be_overwritten(store: Store, trai
     assert len(store.checkpoints()) == 1
 
 
+def test_a_checkpoint_that_is_being_overwritten_is_there_all_the_time(store: Store, trainer: Trainer) -> None:
+    path = store.save(RUN, "weights", "x", trainer).path
+    done = threading.Event()
+
+    def overwrite() -> None:
+        try:
+            for _ in range(60):
+                store.save(RUN, "weights", "x", trainer, overwrite=True)
+        finally:
+            done.set()
+
+    thread = threading.Thread(target=overwrite)
+    thread.start()
+    looks = 0
+    while not done.is_set():
+        assert store.find(path).path == path
+        assert [checkpoint.path for checkpoint in store.checkpoints()] == [path]
+        looks += 1
+    thread.join()
+    assert looks > 60
+
+
 NAMES = ["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x" * 129, "a b", "é", "~", "weights\n"]
 
 
@@ -151,22 +173,73 @@ def test_a_save_that_fails_leaves_nothing_behind(
 
 
 def test_what_a_killed_process_left_is_tidied_up(store: Store, trainer: Trainer) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
     kept = store.save(RUN, "weights", "kept", trainer).folder
     moved = store.save(RUN, "weights", "moved", trainer).folder
     # Killed while it wrote; and between the two renames of an overwrite.
-    half = kept.parent / f".new~{dead.pid}~half"
+    half = kept.parent / ".new~0123456789abcdef~half"
     half.mkdir()
-    moved.rename(moved.parent / f".old~{dead.pid}~moved")
-    busy = kept.parent / f".new~{os.getppid()}~busy"
+    moved.rename(moved.parent / ".old~0123456789abcdef~moved")
+    (kept.parent.parent / ".new~0123456789abcdef~run.json").write_text("{")
+    busy = store.owner.temporary(kept.parent / "busy")  # this store still lives
     busy.mkdir()
-    # A container gives a restarted server the id of the one that died.
-    again = store.save(RUN, "weights", "again", trainer).folder
-    again.rename(again.parent / f".old~{os.getpid()}~again")
-    assert {checkpoint.name for checkpoint in Store(store.root).checkpoints()} == {"kept", "moved", "again"}
-    assert not half.exists()
-    assert busy.exists()
+    other = Store(store.root)
+    assert {checkpoint.name for checkpoint in other.checkpoints()} == {"kept", "moved"}
+    assert [path.name for path in kept.parent.glob(".*")] == [busy.name]
+    assert list(kept.parent.parent.glob(".*")) == []
+    other.close()
+    store.close()
+    Store(store.root).close()
+    assert not busy.exists()
+    assert list(store.root.glob(".owner-*")) == []
+
+
+def test_a_process_counts_as_alive_until_it_is_killed(tmp_path: Path) -> None:
+    script = "import sys; from pathlib import Path; from tinkersql.engine.disk import Owner\n"
+    script += "owner = Owner(Path(sys.argv[1])); print(owner.token, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    own = Owner(tmp_path)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        token = child.stdout.readline().strip()
+        assert own.is_alive(token)
+        own.forget_the_dead()
+        assert own.is_alive(token)
+        child.kill()
+        child.wait()
+        assert not own.is_alive(token)
+    own.forget_the_dead()
+    assert len(list(tmp_path.glob(".owner-*"))) == 1
+    assert own.is_alive(own.token)
+
+
+def test_links_do_not_lead_out_of_the_store(store: Store, trainer: Trainer, tmp_path: Path) -> None:
+    folder = store.save(RUN, "weights", "good", trainer).folder
+    outside = Store(tmp_path / "outside")
+    outside.create_run(RUN)
+    foreign = outside.save(RUN, "weights", "foreign", trainer).folder
+    (folder.parent / "linked").symlink_to(foreign)
+    (folder.parent / "partly").mkdir()
+    for path in foreign.iterdir():
+        if path.suffix == ".safetensors":
+            (folder.parent / "partly" / path.name).symlink_to(path)
+        else:
+            (folder.parent / "partly" / path.name).write_bytes(path.read_bytes())
+    (folder.parent.parent / "sampler_weights").symlink_to(foreign.parent)
+    for path in ("weights/linked", "weights/partly", "sampler_weights/foreign"):
+        for use in (store.find, store.delete):
+            with pytest.raises(UserFault, match="no checkpoint"):
+                use(f"tinker://{RUN.run_id}/{path}")
+    with pytest.raises(UserFault, match="does not lie"):
+        store.save(RUN, "sampler_weights", "new", trainer)
+    assert {path.name for path in foreign.parent.iterdir()} == {"foreign"}
+    assert [checkpoint.name for checkpoint in store.checkpoints()] == ["good"]
+    (store.root / "other_train_0").symlink_to(outside.root / "5e55-10n_train_0")
+    assert [run.run_id for run in store.runs()] == [RUN.run_id]
+    with pytest.raises(UserFault, match="no training run"):
+        store.run("other:train:0")
+    through_a_link = tmp_path / "link"
+    through_a_link.symlink_to(store.root)
+    assert Store(through_a_link).find(f"tinker://{RUN.run_id}/weights/good").name == "good"
 
 
 def test_a_damaged_checkpoint_does_not_hide_the_others(store: Store, trainer: Trainer) -> None:
@@ -192,20 +265,6 @@ def test_a_store_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         Store(tmp_path / "file" / "store")
-
-
-def test_an_unnamed_snapshot_lives_as_long_as_its_process(tmp_path: Path) -> None:
-    script = "import sys,os; from pathlib import Path; from tinkersql.engine.store import Store\n"
-    script += "print(Store(Path(sys.argv[1])).sampler_folder('session')); os._exit(1)"
-    root = str(tmp_path / "store")
-    made = subprocess.run([sys.executable, "-c", script, root], capture_output=True, text=True, check=False)
-    assert Path(made.stdout.strip()).is_dir()
-    store = Store(tmp_path / "store")
-    assert not Path(made.stdout.strip()).exists()
-    own = store.sampler_folder("session")
-    save_file({}, own / "x.safetensors")
-    store.close()
-    assert not own.exists()
 
 
 def test_run_files_hold_what_they_say(store: Store, trainer: Trainer) -> None:

@@ -62,7 +62,8 @@ def test_a_taken_port_and_an_unknown_model_are_one_line(tiny_model: Path, tmp_pa
         for options, message in (
             (["--model", str(tiny_model), "--port", port, "--store", str(tmp_path / "s")], "choose another --port"),
             (["--model", "no such model"], "there is no model"),
-            (["--model", str(tiny_model), "--host", "0.0.0.0"], "--allow-remote"),
+            (["--model", str(tiny_model), "--host", "0.0.0.0", "--key", "tml-mine"], "--allow-remote"),
+            (["--model", str(tiny_model), "--host", "0.0.0.0", "--allow-remote"], "--key"),
         ):
             failed = subprocess.run([*SERVE, *options], capture_output=True, text=True, timeout=60, cwd=tmp_path)
             last = failed.stderr.strip().splitlines()[-1]

@@ -38,8 +38,11 @@ def serve(
     tame_torch()  # before anything imports torch
     from tinkersql import models
     from tinkersql.console import Terminal
-    from tinkersql.engine.server import EngineServer, Options
+    from tinkersql.engine.server import EngineServer, Options, is_loopback
+    from tinkersql.errors import SettingsError
 
+    if allow_remote and not key and not is_loopback(host):
+        raise SettingsError(f"other machines can reach {host}: choose the key that they must send, with --key")
     key = key or f"tml-{secrets.token_urlsafe(24)}"
     terminal = Terminal()
     with terminal.downloads() as progress:

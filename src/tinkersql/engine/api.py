@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-import json
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -15,13 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tinkersql.engine import messages, protocol
+from tinkersql.engine import bodies, messages, protocol
+from tinkersql.engine.dispatch import TRAIN
 from tinkersql.engine.faults import Busy, NotFound, UserFault
-from tinkersql.engine.service import Service
+from tinkersql.engine.futures import Reply
+from tinkersql.engine.service import GO_ON, Service
 from tinkersql.engine.store import KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
-
-MAX_BODY_BYTES = 64 << 20
-"""Largest request body; the SDK splits training data into requests of about 5 MB."""
 
 PREFIX = "/api/v1"
 
@@ -36,7 +35,7 @@ class Api:
         self._max_chunk_len = max_chunk_len
 
     def app(self, key: str) -> ASGIApp:
-        """The ASGI application; `key` is required on every endpoint but healthz."""
+        """The ASGI application; `key` is required on every endpoint."""
         posts = {
             "client/config": self._client_config,
             "client/dynamic_config": self._dynamic_config,
@@ -82,15 +81,15 @@ class Api:
         return JSONResponse({"status": "ok"})
 
     async def _client_config(self, request: Request) -> Response:
-        await _body(request)
+        await bodies.read(request)
         return JSONResponse({"fwdbwd_max_chunk_len": self._max_chunk_len, "sample_max_concurrent_requests": 512})
 
     async def _dynamic_config(self, request: Request) -> Response:
-        await _body(request)
+        await bodies.read(request)
         return JSONResponse({"sample_cancel_enabled": True})
 
     async def _telemetry(self, request: Request) -> Response:
-        await _body(request)  # may hold tracebacks and headers: read, and forgotten
+        await bodies.read(request)  # may hold tracebacks and headers: read, and forgotten
         return JSONResponse({"status": "accepted"})
 
     async def _capabilities(self, _: Request) -> Response:
@@ -102,36 +101,40 @@ class Api:
         return JSONResponse({"supported_models": models})
 
     async def _create_session(self, request: Request) -> Response:
-        await _json(request)
-        return JSONResponse({"type": "create_session", "session_id": self._service.create_session()})
+        await bodies.read_json(request)
+        return JSONResponse({"type": "create_session", "session_id": self._service.sessions.create().session_id})
 
     async def _session_heartbeat(self, request: Request) -> Response:
-        body = protocol.parse(await _json(request), protocol.Session)
+        body = protocol.parse(await bodies.read_json(request), protocol.Session)
         try:
-            self._service.session(body.session_id)
+            self._service.sessions.get(body.session_id)
         except NotFound as error:
             raise HTTPException(410, str(error)) from error  # 410 ends the client's heartbeat
         return JSONResponse({"type": "session_heartbeat"})
 
     async def _finish_session(self, request: Request) -> Response:
-        await _body(request)
+        await bodies.read(request)
         self._service.end_session(request.path_params["session_id"])
         return JSONResponse({})
 
     async def _sessions(self, request: Request) -> Response:
-        return JSONResponse({"sessions": _page(request, self._service.session_ids())[0]})
+        return JSONResponse(
+            {"sessions": _page(request, [session.session_id for session in self._service.sessions.live()])[0]}
+        )
 
     async def _get_session(self, request: Request) -> Response:
-        session = self._service.session(request.path_params["session_id"])
+        session = self._service.sessions.get(request.path_params["session_id"])
         return JSONResponse({"training_run_ids": session.models, "sampler_ids": session.samplers})
 
     # Models
 
     async def _create_model(self, request: Request) -> Response:
-        return JSONResponse(self._service.create_model(protocol.parse(await _json(request), protocol.CreateModel)))
+        return JSONResponse(
+            self._service.create_model(protocol.parse(await bodies.read_json(request), protocol.CreateModel))
+        )
 
     async def _load_weights(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await bodies.read_json(request)
         if isinstance(body, dict) and body.get("model_id") is not None:
             return JSONResponse(self._service.load_weights(protocol.parse(body, protocol.Sequenced), body))
         session = protocol.parse(body, protocol.Session)
@@ -139,7 +142,7 @@ class Api:
         return JSONResponse(self._service.create_from_checkpoint(session.session_id, parsed))
 
     async def _get_info(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await bodies.read_json(request)
         info = self._service.model_info(str(body.get("model_id") if isinstance(body, dict) else body))
         model_data = {"arch": "llama", "model_name": info.base_model, "tokenizer_id": str(self._service.folder)}
         return JSONResponse(
@@ -157,7 +160,15 @@ class Api:
     # Training
 
     async def _forward_backward(self, request: Request) -> Response:
-        message = messages.parse_forward_backward(await _body(request))
+        body = bytearray()
+        try:
+            message = messages.parse_forward_backward(await bodies.read(request, body))
+        except (HTTPException, UserFault) as refused:
+            numbered = messages.beginning(bytes(body[:1024]))
+            if numbered is None:
+                raise
+            reason = refused.detail if isinstance(refused, HTTPException) else str(refused)
+            return JSONResponse(self._service.refuse(numbered, reason))
         protocol.parse({"model_id": message.model_id, "seq_id": message.seq_id}, protocol.Sequenced)
         return JSONResponse(self._service.forward_backward(message))
 
@@ -172,18 +183,19 @@ class Api:
 
     async def _save_weights_external(self, request: Request) -> Response:
         return await self._numbered(
-            request, lambda numbered, _: self._service.unsupported(numbered, "save_weights_external")
+            request,
+            lambda numbered, _: self._service.refuse(numbered, "save_weights_external is not supported by this server"),
         )
 
     async def _numbered(self, request: Request, call: Callable[[protocol.Sequenced, Any], dict[str, Any]]) -> Response:
-        body = await _json(request)
+        body = await bodies.read_json(request)
         return JSONResponse(call(protocol.parse(body, protocol.Sequenced), body))
 
     # Sampling
 
     async def _create_sampling_session(self, request: Request) -> Response:
-        parsed = protocol.parse(await _json(request), protocol.CreateSamplingSession)
-        session = self._service.session(parsed.session_id)
+        parsed = protocol.parse(await bodies.read_json(request), protocol.CreateSamplingSession)
+        session = self._service.sessions.get(parsed.session_id)
         sampler_id = self._service.samplers.create(session, parsed)
         return JSONResponse({"type": "create_sampling_session", "sampling_session_id": sampler_id})
 
@@ -195,31 +207,34 @@ class Api:
         return JSONResponse({"sampler_id": sampler_id, "base_model": base, "model_path": sampler.model_path})
 
     async def _asample(self, request: Request) -> Response:
-        body = await _json(request)
+        body = await bodies.read_json(request)
         numbered = protocol.parse(body, protocol.SampleNumber)
         return JSONResponse(self._service.samplers.sample(numbered.sampling_session_id, numbered.seq_id, body))
 
     # Futures
 
     async def _retrieve_future(self, request: Request) -> Response:
-        request_id = protocol.parse(await _json(request), protocol.FutureId).request_id
+        request_id = protocol.parse(await bodies.read_json(request), protocol.FutureId).request_id
         try:
             reply = await self._service.futures.wait(request_id, self._poll_seconds)
         except KeyError:
-            raise HTTPException(410, "this result is gone: the session has ended, or the server restarted") from None
+            gone = "this result is gone: the session has ended, or the server restarted"
+            if not request_id.startswith(f"{TRAIN}-"):
+                raise HTTPException(410, gone) from None  # 410 makes the client send a sample again
+            reply = Reply.failure(f"{gone}: {GO_ON}", "server")
         if reply is None:
             again = {"type": "try_again", "request_id": request_id, "queue_state": "active"}
             return JSONResponse(again, status_code=408)
         return Response(reply.body, media_type=reply.media_type)
 
     async def _cancel_future(self, request: Request) -> Response:
-        self._service.samplers.cancel(protocol.parse(await _json(request), protocol.FutureId).request_id)
+        self._service.samplers.cancel(protocol.parse(await bodies.read_json(request), protocol.FutureId).request_id)
         return JSONResponse({})
 
     # Checkpoints
 
     async def _weights_info(self, request: Request) -> Response:
-        path = protocol.parse(await _json(request), protocol.TinkerPath).tinker_path
+        path = protocol.parse(await bodies.read_json(request), protocol.TinkerPath).tinker_path
         run = _found(self._service.store.run, _found(self._service.store.find, path).run_id)
         return JSONResponse(
             {
@@ -302,25 +317,6 @@ def _found(call: Callable[[str], Any], argument: str) -> Any:
         raise NotFound(str(fault)) from fault
 
 
-async def _body(request: Request) -> bytes:
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise HTTPException(415, "compressed bodies are not supported by this server")
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is larger than {MAX_BODY_BYTES >> 20} MiB")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await _body(request))
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(422, "the body is not JSON") from error
-
-
 async def _http_error(_: Request, error: HTTPException) -> Response:
     return JSONResponse({"detail": error.detail}, status_code=error.status_code)
 
@@ -331,16 +327,20 @@ async def _user_fault(_: Request, fault: UserFault) -> Response:
 
 
 class _KeyRequired:
-    """Lets a request pass only with the right X-API-Key; healthz needs none."""
+    """Lets a request pass only with the right X-API-Key."""
 
     def __init__(self, app: ASGIApp, key: str) -> None:
-        self._app, self._key = app, key.encode()
+        self._app, self._key = app, _digest(key.encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] != f"{PREFIX}/healthz":
-            given = dict(scope["headers"]).get(b"x-api-key", b"")
-            if not hmac.compare_digest(given, self._key):
-                response = JSONResponse({"detail": "the X-API-Key is missing or wrong"}, status_code=401)
-                await response(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        given = dict(scope["headers"]).get(b"x-api-key", b"")
+        if hmac.compare_digest(_digest(given), self._key):
+            await self._app(scope, receive, send)
+        else:
+            response = JSONResponse({"detail": "the X-API-Key is missing or wrong"}, status_code=401)
+            await response(scope, receive, send)
+
+
+def _digest(key: bytes) -> bytes:
+    """Of equal length for all keys: comparing takes equally long, too."""
+    return hashlib.sha256(key).digest()

@@ -5,33 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.futures import Futures, Reply
+from tinkersql.engine.sessions import Session
 from tinkersql.engine.worker import Worker
 
+TRAIN, SAMPLE = "train", "sample"
+"""Kinds of futures. A lost sample can be asked for again; what a training request did is lost with its model."""
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class Session:
-    """One client's session: what it owns, and what it was answered."""
-
-    session_id: str
-    last_seen: float = field(default_factory=time.monotonic)
-    replies: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-    """What was answered to each numbered request, so that a repeated one gets the same answer."""
-    models: list[str] = field(default_factory=list)
-    samplers: list[str] = field(default_factory=list)
-    futures: list[str] = field(default_factory=list)
-
-    def seen(self) -> None:
-        """Note that its client is alive."""
-        self.last_seen = time.monotonic()
 
 
 class Dispatch:
@@ -47,16 +32,26 @@ class Dispatch:
         self._loop = asyncio.get_running_loop()
         self.worker.start()
 
-    def future(self, session: Session) -> str:
-        """A new future's id."""
-        request_id = self.futures.create()
-        session.futures.append(request_id)
+    def future(self, session: Session, kind: str, forget: Callable[[], object] = lambda: None) -> str:
+        """A new future's id; `forget` is called when it is dropped."""
+
+        def dropped(request_id: str) -> None:
+            session.futures.discard(request_id)
+            forget()
+
+        request_id = self.futures.create(kind, dropped)
+        session.futures.add(request_id)
         return request_id
 
-    def queue(self, request_id: str, work: Callable[[], Reply]) -> None:
-        """Have the worker do this, after what was queued before, and answer the future with what it returns."""
+    def queue(self, session: Session, request_id: str, work: Callable[[], Reply]) -> None:
+        """Have the worker do this, after what was queued before, and answer the future with what it returns.
+
+        It is not done any more once the session has ended.
+        """
 
         def job() -> None:
+            if session.ended:
+                return
             try:
                 reply = work()
             except Exception as error:
@@ -77,6 +72,20 @@ def failure(error: Exception) -> Reply:
     if isinstance(error, UserFault):
         return Reply.failure(str(error), "user")
     _log.error("a request failed", exc_info=error)
+    if _is_out_of_memory(error):
+        return Reply.failure(
+            "the server ran out of memory and did not do this: send shorter or fewer sequences at once, "
+            "or let it use more memory",
+            "server",
+        )
     if isinstance(error, OSError):
         return Reply.failure(f"the server could not use its disk: {error}", "server")
     return Reply.failure(f"{type(error).__name__}: {' '.join(str(error).split())}", "server")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """PyTorch has an error of its own for GPUs only; on a CPU it raises a RuntimeError of its allocator."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )

@@ -7,12 +7,21 @@ import json
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KEEP_SECONDS = 600.0
-"""How long an answer stays after it was first fetched: a client whose connection dropped asks again."""
+KEEP_SECONDS = 300.0
+"""How long an answer stays after it was first fetched: a client whose connection dropped asks again, for 5 minutes."""
+
+KEEP_BYTES = 32 << 20
+"""Answers that were fetched stay within this; the oldest go first."""
+
+UNFETCHED_SECONDS = 1800.0
+"""How long an answer stays that nobody fetches."""
+
+_BYTES_EACH = 2048
+"""About what a future takes beside its answer."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,15 @@ class Reply:
         return cls.json({"error": message, "category": category})
 
 
-@dataclass
+@dataclass(slots=True)
 class _Future:
+    forget: Callable[[], object]
     done: asyncio.Event = field(default_factory=asyncio.Event)
     reply: Reply | None = None
+
+    @property
+    def size(self) -> int:
+        return _BYTES_EACH + (len(self.reply.body) if self.reply else 0)
 
 
 class Futures:
@@ -49,13 +63,15 @@ class Futures:
 
     def __init__(self) -> None:
         self._futures: dict[str, _Future] = {}
+        self._unfetched: OrderedDict[str, float] = OrderedDict()
         self._fetched: OrderedDict[str, float] = OrderedDict()
+        self._fetched_bytes = 0
         self._closed = False
 
-    def create(self) -> str:
-        """A new future's id."""
-        request_id = uuid.uuid4().hex
-        self._futures[request_id] = _Future()
+    def create(self, kind: str, forget: Callable[[str], object]) -> str:
+        """A new future's id, which begins with its kind; `forget` is called with it when the future is dropped."""
+        request_id = f"{kind}-{uuid.uuid4().hex}"
+        self._futures[request_id] = _Future(lambda: forget(request_id))
         return request_id
 
     def resolve(self, request_id: str, reply: Reply) -> None:
@@ -64,6 +80,7 @@ class Futures:
         if future is not None and future.reply is None:
             future.reply = reply
             future.done.set()
+            self._unfetched[request_id] = time.monotonic()
 
     async def wait(self, request_id: str, seconds: float) -> Reply | None:
         """The answer, or None where it takes longer than that. Raises KeyError for an id that is unknown or gone."""
@@ -73,29 +90,41 @@ class Futures:
                 await asyncio.wait_for(future.done.wait(), seconds)
             except TimeoutError:
                 return None
-        if future.reply is not None:
-            self._fetched.setdefault(request_id, time.monotonic())
-            self._forget_old()
+        if self._unfetched.pop(request_id, None) is not None:
+            self._fetched[request_id] = time.monotonic()
+            self._fetched_bytes += future.size
+            self.forget_old()
         return future.reply
 
     def drop(self, request_id: str) -> None:
         """Forget a future."""
-        self._futures.pop(request_id, None)
-        self._fetched.pop(request_id, None)
+        future = self._futures.pop(request_id, None)
+        if future is None:
+            return
+        self._unfetched.pop(request_id, None)
+        if self._fetched.pop(request_id, None) is not None:
+            self._fetched_bytes -= future.size
+        future.forget()
+
+    def forget_old(self) -> None:
+        """Drop the answers that need not be kept any longer."""
+        now = time.monotonic()
+        while self._fetched:
+            request_id, fetched = next(iter(self._fetched.items()))
+            if fetched > now - KEEP_SECONDS and self._fetched_bytes <= KEEP_BYTES:
+                break
+            self.drop(request_id)
+        while self._unfetched:
+            request_id, answered = next(iter(self._unfetched.items()))
+            if answered > now - UNFETCHED_SECONDS:
+                break
+            self.drop(request_id)
 
     def close(self) -> None:
         """Let every waiting poll return now."""
         self._closed = True
         for future in self._futures.values():
             future.done.set()
-
-    def _forget_old(self) -> None:
-        limit = time.monotonic() - KEEP_SECONDS
-        while self._fetched:
-            request_id, fetched = next(iter(self._fetched.items()))
-            if fetched > limit:
-                return
-            self.drop(request_id)
 
 
 class InOrder:
@@ -104,6 +133,10 @@ class InOrder:
     def __init__(self) -> None:
         self._next = 1
         self._waiting: dict[int, Any] = {}
+
+    def is_past(self, number: int) -> bool:
+        """Whether the action of that number was released already."""
+        return number < self._next
 
     def add(self, number: int, action: Any) -> list[Any]:
         """Hand in an action; returns those that are now due, in order. Each number is handed in once."""

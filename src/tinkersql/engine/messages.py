@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from tinkersql.engine.faults import UserFault
 from tinkersql.engine.futures import Reply
 from tinkersql.engine.llama import LlamaConfig
 from tinkersql.engine.losses import Loss, find_loss
-from tinkersql.engine.protocol import check_tokens, sparse_to_dense
+from tinkersql.engine.protocol import Sequenced, check_tokens, sparse_to_dense
 from tinkersql.engine.sampling import SampleRequest
 from tinkersql.engine.training import Datum, PassResult
 
@@ -30,6 +31,35 @@ def parse_forward_backward(body: bytes) -> pb.ForwardBackwardRequest:
         return pb.ForwardBackwardRequest.FromString(body)
     except DecodeError as error:
         raise UserFault("the body is not a protobuf ForwardBackwardRequest: SDK 0.25 or newer sends one") from error
+
+
+def beginning(body: bytes) -> Sequenced | None:
+    """Which model and number a damaged ``ForwardBackwardRequest`` begins with, None where that cannot be read."""
+    found: dict[str, Any] = {}
+    position = 0
+    try:
+        while len(found) < 2:
+            tag, position = _varint(body, position)
+            value, position = _varint(body, position)
+            if tag == 1 << 3 | 2:  # field 1, a length and that many bytes
+                found["model_id"] = body[position : position + value].decode()
+                position += value
+            elif tag == 2 << 3:  # field 2, a number
+                found["seq_id"] = value
+            else:
+                return None
+        return Sequenced.model_validate(found)
+    except (IndexError, ValueError):
+        return None
+
+
+def _varint(body: bytes, position: int) -> tuple[int, int]:
+    """A number in 7-bit groups, least significant first; and the position behind it. Raises IndexError at the end."""
+    value = shift = 0
+    while body[position] & 0x80:
+        value |= (body[position] & 0x7F) << shift
+        position, shift = position + 1, shift + 7
+    return value | body[position] << shift, position + 1
 
 
 def read_loss(message: pb.ForwardBackwardRequest) -> Loss:

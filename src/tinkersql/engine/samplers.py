@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tinkersql.engine import messages, protocol
-from tinkersql.engine.dispatch import Dispatch, Session, failure
+from tinkersql.engine.dispatch import SAMPLE, Dispatch, failure
 from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.futures import Reply
 from tinkersql.engine.llama import NO_ADAPTER, Adapter, Llama, LlamaConfig
 from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.sampling import SampleRequest
+from tinkersql.engine.sessions import Session, Sessions
 from tinkersql.engine.store import Store, read_adapter
 
 MAX_WAITING_SAMPLES = 4096
@@ -57,6 +58,8 @@ class AdapterCache:
         if key not in self._kept:
             if key.time and self._store.time_of(key.folder) != key.time:
                 raise UserFault("the checkpoint was deleted or replaced after this sampler was created")
+            if not self._store.is_inside(*key.folder.glob("*")):
+                raise UserFault("the sampler's weights do not lie in this server's store")
             flat = read_adapter(key.folder, self._model.config, key.lora)
             layout = LoraLayout(self._model.config, key.lora)
             self._kept[key] = layout.adapter(flat.to(self._model.device, self._model.dtype))
@@ -70,17 +73,23 @@ class Samplers:
     """All samplers of the server, and the samples in flight; used on the event loop's thread."""
 
     def __init__(
-        self, dispatch: Dispatch, store: Store, config: LlamaConfig, check_base_model: Callable[[str], None]
+        self,
+        dispatch: Dispatch,
+        store: Store,
+        sessions: Sessions,
+        config: LlamaConfig,
+        check_base_model: Callable[[str], None],
     ) -> None:
-        self._dispatch, self._store, self._config = dispatch, store, config
+        self._dispatch, self._store, self._sessions, self._config = dispatch, store, sessions, config
         self._check_base_model = check_base_model
         self._samplers: dict[str, Sampler] = {}
         self._in_flight: dict[str, SampleRequest] = {}
 
     def create(self, session: Session, request: protocol.CreateSamplingSession) -> str:
         """A sampler of the base model or of a checkpoint; returns its id."""
-        sampler_id = sampler_id_of(session, request.sampling_session_seq_id)
-        if sampler_id in self._samplers:
+        number = request.sampling_session_seq_id
+        sampler_id = session.sampler_id(number)
+        if self._find(sampler_id) is not None:
             return sampler_id
         adapter = None
         if request.model_path is not None:
@@ -92,23 +101,47 @@ class Samplers:
             self._check_base_model(request.base_model)
         else:
             raise UserFault("create_sampling_session needs a model_path or a base_model")
-        self.add(sampler_id, Sampler(session, request.model_path, adapter))
+        self.add(number, Sampler(session, request.model_path, adapter))
         return sampler_id
 
-    def add(self, sampler_id: str, sampler: Sampler) -> None:
-        """Make a sampler known by its id."""
-        self._samplers[sampler_id] = sampler
-        sampler.session.samplers.append(sampler_id)
+    def add(self, number: int, sampler: Sampler) -> None:
+        """Make a sampler known by its number in its session, also to the server after a restart."""
+        session, adapter = sampler.session, sampler.adapter
+        if session.ended:
+            return
+        content: dict[str, Any] = {"model_path": sampler.model_path, "adapter": None}
+        if adapter is not None:
+            content["adapter"] = asdict(adapter) | {"folder": str(adapter.folder.relative_to(self._store.root))}
+        self._sessions.record(session, f"sampler-{number}", content)
+        self._samplers[session.sampler_id(number)] = sampler
+        session.samplers.append(session.sampler_id(number))
 
     def get(self, sampler_id: str) -> Sampler:
         """The sampler. Raises NotFound."""
-        sampler = self._samplers.get(sampler_id)
+        sampler = self._find(sampler_id)
         if sampler is None:
-            raise NotFound(
-                f"there is no sampler {sampler_id!r} on this server: its session has ended, or the server restarted"
-            )
+            raise NotFound(f"there is no sampler {sampler_id!r} on this server: its session has ended")
         sampler.session.seen()
         return sampler
+
+    def _find(self, sampler_id: str) -> Sampler | None:
+        """The sampler from memory, or from what the server recorded before it restarted."""
+        if sampler_id in self._samplers:
+            return self._samplers[sampler_id]
+        session_id, _, number = sampler_id.partition(":sample:")
+        try:
+            session = self._sessions.get(session_id)
+            if sampler_id not in session.samplers:
+                return None
+            content = self._sessions.recall(session, f"sampler-{number}")
+            adapter = content["adapter"]
+            if adapter is not None:
+                folder = self._store.root / adapter["folder"]
+                adapter = AdapterKey(folder, LoraConfig(**adapter["lora"]), adapter["time"])
+        except (NotFound, TypeError, KeyError):
+            return None
+        self._samplers[sampler_id] = Sampler(session, content["model_path"], adapter)
+        return self._samplers[sampler_id]
 
     def sample(self, sampler_id: str, number: int, body: Any) -> dict[str, Any]:
         """Queue a sampling request; a repeated number gets the same answer."""
@@ -117,7 +150,7 @@ class Samplers:
             return reply
         if len(self._in_flight) >= MAX_WAITING_SAMPLES:
             raise Busy("too many samples are waiting: come back later")
-        request_id = self._dispatch.future(sampler.session)
+        request_id = self._dispatch.future(sampler.session, SAMPLE, lambda: sampler.replies.pop(number, None))
         count = 1
         try:
             parsed = protocol.parse(body, protocol.Sample)
@@ -155,8 +188,3 @@ class Samplers:
             self._samplers.pop(sampler_id, None)
         for request_id in session.futures:
             self.cancel(request_id)
-
-
-def sampler_id_of(session: Session, number: int) -> str:
-    """The id of a session's sampler; training clients and samplers share the numbering."""
-    return f"{session.session_id}:sample:{number}"

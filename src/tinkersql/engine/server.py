@@ -24,7 +24,7 @@ from tinkersql.engine.store import Store
 from tinkersql.errors import BackendError, SettingsError
 
 SWEEP_SECONDS = 60.0
-"""How often idle sessions are looked for."""
+"""How often idle sessions and old answers are looked for."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class EngineServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._service.end_idle_sessions()
+            self._service.tidy_up()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -169,7 +169,7 @@ class _Lifespan:
 def _check(options: Options) -> None:
     if not options.key.startswith("tml-"):
         raise SettingsError("the server's key must start with 'tml-': the Tinker SDK sends no other")
-    if not options.allow_remote and not _is_loopback(options.host):
+    if not options.allow_remote and not is_loopback(options.host):
         raise SettingsError(f"{options.host} is reachable from other machines: add --allow-remote if you mean it")
     if options.dtype not in ("auto", "bfloat16", "float32"):
         raise SettingsError(f"dtype {options.dtype!r} is unknown: auto, bfloat16 or float32")
@@ -177,7 +177,8 @@ def _check(options: Options) -> None:
         raise SettingsError("the server needs at least one model name to answer to")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -7,8 +7,6 @@ thread runs in the order in which they were queued.
 from __future__ import annotations
 
 import shutil
-import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,31 +16,34 @@ from tokenizers import Tokenizer
 
 from tinkersql.engine import messages, protocol
 from tinkersql.engine.batching import Batcher
-from tinkersql.engine.dispatch import Dispatch, Session
+from tinkersql.engine.dispatch import TRAIN, Dispatch
 from tinkersql.engine.faults import NotFound, UserFault
 from tinkersql.engine.futures import InOrder, Reply
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.lora import LoraConfig
-from tinkersql.engine.samplers import AdapterCache, AdapterKey, Sampler, Samplers, sampler_id_of
+from tinkersql.engine.samplers import AdapterCache, AdapterKey, Sampler, Samplers
+from tinkersql.engine.sessions import Session, Sessions
 from tinkersql.engine.store import SAMPLER, TRAINING, RunInfo, Store, read_adapter, read_optimizer, write_adapter
 from tinkersql.engine.training import AdamParams, Trainer
 from tinkersql.engine.worker import Worker
 
-IDLE_SECONDS = 1800.0
-"""A session without heartbeat for this long has lost its client: its models are freed, its checkpoints stay."""
-
 CLOSE_SECONDS = 10.0
 """How long `Service.close` waits for the job that is running."""
+
+GO_ON = "go on from a checkpoint with create_training_client_from_state_with_optimizer(path)"
 
 
 @dataclass(eq=False)
 class _Model:
     session: Session
+    number: int
     info: RunInfo
     trainer: Trainer | None = None
     """Set by the worker's thread."""
     order: InOrder = field(default_factory=InOrder)
     replies: dict[int, dict[str, Any]] = field(default_factory=dict)
+    numbered: bool = False
+    """Whether its client has sent numbered requests, so that a fresh model could not take its place."""
 
     def ready(self) -> Trainer:
         """The trainer; raises UserFault where its creation failed."""
@@ -74,61 +75,41 @@ class Service:
         self.config = model.config
         self.folder = folder.absolute()
         self._model = model
-        self._sessions: dict[str, Session] = {}
+        self.sessions = Sessions(store.root, store.owner, str(self.folder))
         self._models: dict[str, _Model] = {}
         self._dispatch = Dispatch(Worker(Batcher(model, tokenizer, AdapterCache(model, store).load)))
         self.futures = self._dispatch.futures
-        self.samplers = Samplers(self._dispatch, store, model.config, self.check_base_model)
+        self.samplers = Samplers(self._dispatch, store, self.sessions, model.config, self.check_base_model)
 
     def start(self) -> None:
         """Start working; called on the event loop."""
         self._dispatch.start()
 
     def close(self) -> None:
-        """Stop after the job or the decoding step that is running, and delete unnamed snapshots."""
+        """Stop after the job or the decoding step that is running; sessions stay on disk for the next server."""
         self._dispatch.worker.close()
         self._dispatch.worker.join(CLOSE_SECONDS)
         self.store.close()
 
     # Sessions
 
-    def create_session(self) -> str:
-        """A new session's id."""
-        session_id = str(uuid.uuid4())
-        self._sessions[session_id] = Session(session_id)
-        return session_id
-
-    def session(self, session_id: str) -> Session:
-        """The session, marked as alive. Raises NotFound."""
-        session = self._sessions.get(session_id)
-        if session is None:
-            raise NotFound(f"there is no session {session_id!r} on this server: it has ended, or the server restarted")
-        session.seen()
-        return session
-
-    def session_ids(self) -> list[str]:
-        """All live sessions."""
-        return list(self._sessions)
-
     def end_session(self, session_id: str) -> None:
-        """Free what a session holds in memory; its checkpoints stay. An unknown session is already ended."""
-        session = self._sessions.pop(session_id, None)
+        """Free what a session holds; its checkpoints stay. An unknown session is already ended."""
+        session = self.sessions.end(session_id)
         if session is None:
             return
         for model_id in session.models:
             self._models.pop(model_id, None)
         self.samplers.remove(session)
-        for request_id in session.futures:
+        for request_id in list(session.futures):
             self.futures.resolve(request_id, Reply.failure("the session has ended", "user"))
             self.futures.drop(request_id)
-        self.store.drop_sampler_folder(session_id)
 
-    def end_idle_sessions(self) -> None:
-        """End every session whose client has not been heard of for `IDLE_SECONDS`."""
-        limit = time.monotonic() - IDLE_SECONDS
-        for session in list(self._sessions.values()):
-            if session.last_seen < limit:
-                self.end_session(session.session_id)
+    def tidy_up(self) -> None:
+        """End the sessions whose clients have gone, and forget old answers."""
+        for session in self.sessions.idle():
+            self.end_session(session.session_id)
+        self.futures.forget_old()
 
     # Models
 
@@ -139,8 +120,8 @@ class Service:
 
     def create_model(self, request: protocol.CreateModel) -> dict[str, Any]:
         """Start a fresh LoRA model; the future answers its id."""
-        session = self.session(request.session_id)
-        if (reply := session.replies.get(("model", request.model_seq_id))) is not None:
+        session = self.sessions.get(request.session_id)
+        if (reply := session.replies.get(request.model_seq_id)) is not None:
             return reply
         self.check_base_model(request.base_model)
         request.optimizer_config.check()
@@ -161,8 +142,8 @@ class Service:
 
     def create_from_checkpoint(self, session_id: str, request: protocol.LoadWeights) -> dict[str, Any]:
         """Start a LoRA model from a checkpoint, with or without its optimizer; the future answers its id."""
-        session = self.session(session_id)
-        if (reply := session.replies.get(("model", request.model_seq_id))) is not None:
+        session = self.sessions.get(session_id)
+        if (reply := session.replies.get(request.model_seq_id)) is not None:
             return reply
         checkpoint = self.store.find(request.path)
         saved = self.store.run(checkpoint.run_id)
@@ -196,8 +177,10 @@ class Service:
         build: Callable[[], Trainer],
         answer: dict[str, Any],
     ) -> dict[str, Any]:
-        model_id = f"{session.session_id}:train:{number}"
-        model = _Model(session, RunInfo(model_id, base_model, lora, _texts(user_metadata)))
+        model_id = session.model_id(number)
+        if model_id in session.models:
+            raise UserFault(self._lost(model_id))  # its client has gone on since: a fresh one would not be the same
+        model = _Model(session, number, RunInfo(model_id, base_model, lora, _texts(user_metadata)))
         self._models[model_id] = model
         session.models.append(model_id)
 
@@ -206,20 +189,23 @@ class Service:
             self.store.create_run(model.info)
             return Reply.json({**answer, "model_id": model_id})
 
-        reply = {"request_id": self._dispatch.future(session), "model_id": model_id}
-        session.replies["model", number] = reply
-        self._dispatch.queue(reply["request_id"], work)
+        reply = {"request_id": self._dispatch.future(session, TRAIN), "model_id": model_id}
+        session.replies[number] = reply
+        self._dispatch.queue(session, reply["request_id"], work)
         return reply
 
     def model(self, model_id: str) -> _Model:
         """The model in training. Raises NotFound."""
         model = self._models.get(model_id)
         if model is None:
-            raise NotFound(
-                f"there is no model {model_id!r} on this server: its session has ended, or the server restarted"
-            )
+            session = self.sessions.get(model_id.partition(":")[0])
+            in_training = model_id in session.models
+            raise NotFound(self._lost(model_id) if in_training else f"there is no model {model_id!r} on this server")
         model.session.seen()
         return model
+
+    def _lost(self, model_id: str) -> str:
+        return f"model {model_id} was lost when the server restarted: {GO_ON}"
 
     def model_info(self, model_id: str) -> RunInfo:
         """What a live model is. Raises NotFound."""
@@ -232,10 +218,15 @@ class Service:
         model = self.model(model_id)
         if (reply := model.replies.get(number)) is not None:
             return reply
-        reply = {"request_id": self._dispatch.future(model.session), "model_id": model_id}
-        model.replies[number] = reply
-        for request_id, due in model.order.add(number, (reply["request_id"], lambda: work(model))):
-            self._dispatch.queue(request_id, due)
+        if model.order.is_past(number):
+            raise UserFault(f"request {number} of model {model_id} was done, and its answer is no longer kept")
+        if not model.numbered:
+            model.numbered = True
+            self.sessions.record(model.session, f"model-{model.number}", {})
+        request_id = self._dispatch.future(model.session, TRAIN, lambda: model.replies.pop(number, None))
+        reply = model.replies[number] = {"request_id": request_id, "model_id": model_id}
+        for due_id, due in model.order.add(number, (request_id, lambda: work(model))):
+            self._dispatch.queue(model.session, due_id, due)
         return reply
 
     def forward_backward(self, message: Any) -> dict[str, Any]:
@@ -300,14 +291,19 @@ class Service:
             if request.sampling_session_seq_id is None:
                 raise UserFault("save_weights_for_sampler needs a path or a sampling_session_seq_id")
             session = model.session
-            sampler_id = sampler_id_of(session, request.sampling_session_seq_id)
-            folder = self.store.sampler_folder(session.session_id) / str(request.sampling_session_seq_id)
+            number = request.sampling_session_seq_id
+            folder = session.folder / f"snapshot-{number}"
+            trainer = model.ready()
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            write_adapter(folder, model.ready(), model.info.base_model)
+            try:
+                folder.mkdir(parents=True)
+                write_adapter(folder, trainer, model.info.base_model)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
             sampler = Sampler(session, None, AdapterKey(folder, model.info.lora))
-            self._dispatch.on_loop(self.samplers.add, sampler_id, sampler)
-            return Reply.json({**answer, "sampling_session_id": sampler_id})
+            self._dispatch.on_loop(self.samplers.add, number, sampler)
+            return Reply.json({**answer, "sampling_session_id": session.sampler_id(number)})
 
         return self.sequenced(numbered.model_id, numbered.seq_id, work)
 
@@ -326,11 +322,11 @@ class Service:
 
         return self.sequenced(numbered.model_id, numbered.seq_id, work)
 
-    def unsupported(self, numbered: protocol.Sequenced, what: str) -> dict[str, Any]:
+    def refuse(self, numbered: protocol.Sequenced, reason: str) -> dict[str, Any]:
         """Fail a numbered request, and use its number up."""
 
         def work(_: _Model) -> Reply:
-            raise UserFault(f"{what} is not supported by this server")
+            raise UserFault(reason)
 
         return self.sequenced(numbered.model_id, numbered.seq_id, work)
 

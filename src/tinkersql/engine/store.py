@@ -5,16 +5,18 @@
     STORE/<run>/sampler_weights/<name>/         to sample from: adapter, checkpoint.json
 
 A checkpoint is written under a temporary name, synced to disk and renamed, so that one which is listed is complete.
+Links that lead out of the store are not followed.
 The run is the model id of the protocol, with ":" written as "_".
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
-import os
 import re
 import shutil
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tinkersql.engine.disk import Owner, make_folder, sync
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.llama import LlamaConfig
 from tinkersql.engine.lora import ALPHA, LoraConfig, LoraLayout
@@ -76,40 +79,37 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._replacing = threading.RLock()
+        """Held while an overwritten checkpoint is neither the old nor the new one."""
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
+            make_folder(self.root)
+            self.owner = Owner(self.root)
         except OSError as error:
             raise RunError(f"the checkpoint store {root} cannot be written: {error.strerror or error}") from error
         self._recover()
 
     def _recover(self) -> None:
-        """Tidy up after a process that was killed while it saved."""
-        for left in self.root.glob("*/*/.*"):
-            role, pid, name = [*left.name.split("~"), "", ""][:3]
-            if not pid.isdigit() or _is_another_s(int(pid)):
-                continue
-            if role == ".old" and not (left.parent / name).exists():
-                left.rename(left.parent / name)
+        """Tidy up after processes that were killed while they saved."""
+        for role, left, target in self.owner.left_by_the_dead():
+            if role == "old" and not target.exists():
+                left.rename(target)
             else:
-                shutil.rmtree(left, ignore_errors=True)
-        for left in self.root.glob(".samplers-*"):
-            pid = left.name.removeprefix(".samplers-")
-            if pid.isdigit() and not _is_another_s(int(pid)):
-                shutil.rmtree(left, ignore_errors=True)
+                _remove(left)
+        self.owner.forget_the_dead()
 
     def create_run(self, info: RunInfo) -> None:
         """Record a run; its checkpoints can be saved from now on."""
         folder = self._run_folder(info.run_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "run.json", asdict(info) | {"created": datetime.now(UTC).isoformat()})
+        make_folder(folder)
+        self.owner.write_json(folder / "run.json", asdict(info) | {"created": datetime.now(UTC).isoformat()})
 
     def run(self, run_id: str) -> RunInfo:
         """The run of that id. Raises UserFault where there is none."""
+        path = self._run_folder(run_id) / "run.json"
         try:
-            raw = json.loads((self._run_folder(run_id) / "run.json").read_text(encoding="utf-8"))
+            if not self.is_inside(path):
+                raise FileNotFoundError(path)
+            raw = json.loads(path.read_text(encoding="utf-8"))
             return RunInfo(**raw | {"lora": LoraConfig(**raw["lora"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserFault(f"there is no training run {run_id!r} in this server's store") from error
@@ -144,11 +144,12 @@ class Store:
             raise UserFault(f"checkpoint {name!r} exists already: choose another name, or save with overwrite=True")
         now = datetime.now(UTC)
         expires = None if ttl_seconds is None else (now + timedelta(seconds=ttl_seconds)).isoformat()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".new~{os.getpid()}~{name}"
-        shutil.rmtree(temporary, ignore_errors=True)
+        make_folder(target.parent)
+        if not self.is_inside(target.parent):
+            raise UserFault(f"training run {info.run_id} does not lie in this server's store")
+        temporary, old = self.owner.temporary(target), self.owner.aside(target)
+        _remove(temporary)
         temporary.mkdir()
-        old = target.parent / f".old~{os.getpid()}~{name}"
         try:
             write_adapter(temporary, trainer, info.base_model)
             if kind == TRAINING:
@@ -156,16 +157,17 @@ class Store:
             meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires}
             _write_json(temporary / "checkpoint.json", meta)
             for path in (*temporary.iterdir(), temporary):
-                _sync(path)
-            if target.exists():
-                target.rename(old)
-            temporary.rename(target)
-            _sync(target.parent)
-            shutil.rmtree(old, ignore_errors=True)
+                sync(path)
+            with self._replacing:
+                if target.exists():
+                    target.rename(old)
+                temporary.rename(target)
+            sync(target.parent)
+            _remove(old)
         except BaseException:
             if old.exists() and not target.exists():
                 old.rename(target)
-            shutil.rmtree(temporary, ignore_errors=True)
+            _remove(temporary)
             raise
         return self._checkpoint(target)
 
@@ -177,7 +179,9 @@ class Store:
                 f"{path!r} is not a checkpoint: expected tinker://RUN/weights/NAME or .../sampler_weights/NAME"
             )
         folder = self._checkpoint_folder(*parts)
-        if not (folder / "checkpoint.json").is_file():
+        with self._replacing:
+            exists = (folder / "checkpoint.json").is_file() and self.is_inside(*folder.iterdir())
+        if not exists:
             raise UserFault(f"there is no checkpoint {path} in this server's store")
         return self._checkpoint(folder)
 
@@ -187,20 +191,22 @@ class Store:
             self.run(run_id)
         pattern = "*" if run_id is None else self._run_folder(run_id).name
         found: list[Checkpoint] = []
-        for kind in KINDS:
-            for path in self.root.glob(f"{pattern}/{kind}/*/checkpoint.json"):
-                if not path.parent.name.startswith("."):
-                    # One that is damaged, or deleted meanwhile, does not hide the others.
-                    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+        with self._replacing:
+            for path in itertools.chain(*(self.root.glob(f"{pattern}/{kind}/*/checkpoint.json") for kind in KINDS)):
+                # One that is damaged, or deleted meanwhile, does not hide the others.
+                with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                    if not path.parent.name.startswith(".") and self.is_inside(*path.parent.iterdir()):
                         found.append(self._checkpoint(path.parent))
         return sorted(found, key=lambda checkpoint: checkpoint.time, reverse=True)
 
     def delete(self, path: str) -> None:
         """Delete a checkpoint. Raises UserFault where there is none."""
         folder = self.find(path).folder
-        doomed = folder.parent / f".new~{os.getpid()}~{folder.name}"  # hidden at once, even if the process dies here
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        doomed = self.owner.temporary(folder)
+        _remove(doomed)
+        folder.rename(doomed)  # hidden at once, even if the process dies here
+        sync(folder.parent)
+        _remove(doomed)
 
     def time_of(self, folder: Path) -> str:
         """When the checkpoint in that folder was saved, "" where it is gone."""
@@ -209,19 +215,14 @@ class Store:
         except (OSError, ValueError):
             return ""
 
-    def sampler_folder(self, session_id: str) -> Path:
-        """A folder for a session's unnamed sampler snapshots; it lives no longer than this process."""
-        folder = self.root / f".samplers-{os.getpid()}" / session_id
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def drop_sampler_folder(self, session_id: str) -> None:
-        """Delete a session's unnamed snapshots."""
-        shutil.rmtree(self.root / f".samplers-{os.getpid()}" / session_id, ignore_errors=True)
-
     def close(self) -> None:
-        """Delete all unnamed snapshots of this process."""
-        shutil.rmtree(self.root / f".samplers-{os.getpid()}", ignore_errors=True)
+        """Be at nothing any more: what this process leaves unfinished may be tidied up."""
+        self.owner.close()
+
+    def is_inside(self, *paths: Path) -> bool:
+        """Whether these lie in the store, whatever links are on the way."""
+        root = self.root.resolve()
+        return all(path.resolve().is_relative_to(root) for path in paths)
 
     def _run_folder(self, run_id: str) -> Path:
         if not _RUN.fullmatch(run_id):
@@ -236,13 +237,15 @@ class Store:
         return self._run_folder(run_id) / kind / name
 
     def _checkpoint(self, folder: Path) -> Checkpoint:
-        meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+        with self._replacing:
+            meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+            size = sum(path.stat().st_size for path in folder.iterdir())
         return Checkpoint(
             run_id=folder.parent.parent.name.replace("_", ":"),
             kind=folder.parent.name,
             name=folder.name,
             folder=folder,
-            size_bytes=sum(path.stat().st_size for path in folder.iterdir()),
+            size_bytes=size,
             **meta,
         )
 
@@ -280,7 +283,7 @@ def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> N
     try:
         save_file(tensors, path, metadata=metadata)
     except SafetensorError as error:
-        raise UserFault(f"the checkpoint cannot be written to {path.parent}: {error}") from error
+        raise OSError(f"{path.name} cannot be written: {error}") from error
 
 
 def read_adapter(folder: Path, model: LlamaConfig, lora: LoraConfig) -> Tensor:
@@ -316,24 +319,9 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _is_another_s(pid: int) -> bool:
-    """Whether another living process may be at work there; our own id is that of a dead one, given out again."""
-    return pid != os.getpid() and _alive(pid)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+def _remove(path: Path) -> None:
+    """Delete a file or a folder, as far as it can be deleted."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

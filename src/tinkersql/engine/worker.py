@@ -1,7 +1,7 @@
 """The one thread that does all tensor work.
 
 One thread, because each thread that runs PyTorch on a CPU brings its own pool of helper threads. Training jobs run in
-the order of their arrival; between two of them, sampling gets a turn.
+the order of their arrival; between two of them, sampling gets a turn as long as the job before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tinkersql.engine.batching import Batcher
 from tinkersql.engine.sampling import SampleRequest
 
 SAMPLING_TURN = 2.0
-"""Seconds for which sampling goes on while training jobs wait."""
+"""Longest turn in seconds that sampling gets while training jobs wait."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,12 +57,14 @@ class Worker(threading.Thread):
                 if self._closed:
                     return
                 job = self._jobs.popleft() if self._jobs else None
+            started = time.monotonic()
             if job is not None:
                 try:
                     job()
                 except Exception:
                     _log.exception("a job did not report its own failure")
-            turn_ends = time.monotonic() + SAMPLING_TURN
+            ended = time.monotonic()
+            turn_ends = ended + min(ended - started, SAMPLING_TURN)
             while self._batcher.busy and not self._closed and not (self._jobs and time.monotonic() > turn_ends):
                 try:
                     self._batcher.step()
