@@ -13,8 +13,8 @@ Each peer runs in a process of its own, converts the model once where it must (`
 best of its settings that are listed in the module that drives it. Rates that are compared are taken in turns; a figure
 is the median with the smallest and the largest. FILE has rows as in sql-create-context; without it they are built in.
 
-bfloat16 is slow where the processor emulates it: there it is measured on a few rows only, and peers are not asked for
-it. All helper threads sleep while they wait (OMP_WAIT_POLICY=passive), ours and the peers', unless it is set otherwise.
+bfloat16 is very slow where the processor emulates it: there it is measured on a few rows only, with one setting of TRL
+and without the batched engines. All helper threads sleep while they wait (OMP_WAIT_POLICY=passive), ours and the peers', unless it is set otherwise.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> None:
     if unknown := set(parts) - set(PARTS):
         parser.error(f"--only {', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
     if options.quick:
-        options.rows, options.questions, options.repetitions = 32, 12, 2
+        options.rows, options.questions, options.repetitions = 16, 6, 2
     console = Console(highlight=False, markup=False, width=140)
     model = models.resolve()
     tokenizer = load_tokenizer(model)

@@ -50,11 +50,16 @@ def tokens_of(rows: Sequence[tuple[list[int], list[int]]]) -> int:
     return sum(len(prompt) + len(completion) for prompt, completion in rows)
 
 
-def open_trl(bench: Bench, peer: Peer, dtype: str, batch: int, packing: bool) -> dict[str, Any]:
-    """Load TRL with one setting, and take a step that does not count."""
+def open_trl(bench: Bench, peer: Peer, dtype: str, batch: int, packing: bool, rows: int) -> dict[str, Any]:
+    """Load TRL with one setting and the first rows, and take a step that does not count."""
     setting = {"dtype": TRL_DTYPES[dtype], "batch": batch, "packing": packing}
     opened = peer.do(
-        model=str(bench.model.folder), rows=bench.rows, longest=LONGEST, rank=RANK, threads=bench.threads, **setting
+        model=str(bench.model.folder),
+        rows=bench.rows[:rows],
+        longest=LONGEST,
+        rank=RANK,
+        threads=bench.threads,
+        **setting,
     )
     return opened if "error" in opened else peer.do(seconds=SCAN_SECONDS, steps=1)
 
@@ -71,14 +76,15 @@ def scan_trl(bench: Bench) -> list[dict[str, Any]]:
     """Every setting of TRL once."""
     found = []
     for dtype in TRL_DTYPES:
-        for batch in BATCHES:
-            for packing in (False, True):
+        emulated = "bfloat16" in dtype and not machine_has_bfloat16()
+        for batch in BATCHES[:1] if bench.quick or emulated else BATCHES:
+            for packing in (False,) if emulated else (False, True):
                 entry: dict[str, Any] = {"dtype": dtype, "batch": batch, "packing": packing}
                 with Peer("train_trl.py", bench.scratch / "trl.log", threads=bench.threads) as peer:
-                    opened = open_trl(bench, peer, dtype, batch, packing)
+                    opened = open_trl(bench, peer, dtype, batch, packing, rows=4 if emulated else len(bench.rows))
                     if "error" in opened:
                         entry["error"] = opened["error"]
-                    elif opened["seconds"] > SCAN_SECONDS:  # one step says enough
+                    elif emulated or opened["seconds"] > SCAN_SECONDS:  # one step says enough
                         entry["tokens_per_second"] = round(opened["tokens"] / opened["seconds"], 1)
                     else:
                         entry["tokens_per_second"] = round(trl_rate(peer, SCAN_SECONDS), 1)
@@ -90,12 +96,12 @@ def scan_trl(bench: Bench) -> list[dict[str, Any]]:
 def scan_ours(bench: Bench, dtype: str) -> list[dict[str, Any]]:
     """Our engine in one dtype with both batch sizes."""
     found = []
-    rows = bench.rows if dtype == "float32" or machine_has_bfloat16() else bench.rows[:8]
+    rows = bench.rows if dtype == "float32" or machine_has_bfloat16() else bench.rows[:4]
     data = datums(rows)
     with engine(bench, dtype) as service:
         client = service.create_lora_training_client(bench.model.name, rank=RANK, seed=0, train_unembed=False).result()
-        train_ours(client, data[:8], 8)
-        for batch in BATCHES:
+        train_ours(client, data[:8] if len(rows) > 8 else data[:1], 8)
+        for batch in BATCHES if len(rows) > BATCHES[0] else BATCHES[:1]:
             repetitions = bench.repetitions if len(rows) == len(bench.rows) else 1
             rates = [tokens_of(rows) / train_ours(client, data, batch) for _ in range(repetitions)]
             found.append({"dtype": dtype, "batch": batch, "tokens_per_second": spread(rates)})
@@ -156,7 +162,7 @@ def against(bench: Bench, dtype: str, batch: int, best: dict[str, Any]) -> dict[
     ):
         client = service.create_lora_training_client(bench.model.name, rank=RANK, seed=0, train_unembed=False).result()
         train_ours(client, data[:batch], batch)
-        open_trl(bench, peer, best["dtype"], best["batch"], best["packing"])
+        open_trl(bench, peer, best["dtype"], best["batch"], best["packing"], rows=len(bench.rows))
         return interleaved(
             lambda: tokens / train_ours(client, data, batch),
             lambda: trl_rate(peer, 4 * SCAN_SECONDS),
