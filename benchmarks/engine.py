@@ -14,7 +14,8 @@ best of its settings that are listed in the module that drives it. Rates that ar
 is the median with the smallest and the largest. FILE has rows as in sql-create-context; without it they are built in.
 
 bfloat16 is very slow where the processor emulates it: there it is measured on a few rows only, with one setting of TRL
-and without the batched engines. All helper threads sleep while they wait (OMP_WAIT_POLICY=passive), ours and the peers', unless it is set otherwise.
+and without the batched engines. All helper threads sleep while they wait (OMP_WAIT_POLICY=passive), ours and the
+peers', unless it is set otherwise.
 """
 
 import argparse
