@@ -84,3 +84,17 @@ def test_the_judges_figures_are_read_from_results() -> None:
     containment = result("containment")
     assert f"{containment['probes']} hostile predictions" in text
     assert f"{containment['most_seconds']:.2f} processor seconds" in text
+
+
+def test_the_costs_and_what_another_backend_can_do_are_read_from_results() -> None:
+    text = (ROOT / "docs/scaling.md").read_text("utf-8")
+    scaling = result("scaling")
+    columns = ("gflop_per_token", "epoch_pflop", "memory_gb", "cpu_hours_of_an_epoch", "gpu_hours_of_an_epoch")
+    for name, model in scaling["models"].items():
+        assert f"| {name} | {' | '.join(f'{model[column]:,}' for column in columns)} |" in text
+    assert f"{scaling['cpu_tokens_per_second']:.0f} tokens a second" in text
+    assert f"{scaling['cpu_gflop_per_second']}\nGFLOP/s" in text or f"{scaling['cpu_gflop_per_second']} GFLOP/s" in text
+    trials = result("other-backend")["sdks"]
+    for name in trials["0.38.0"]:
+        ours, theirs = ("works" if trials[sdk][name]["works"] else "fails" for sdk in ("0.38.0", "0.24.1"))
+        assert f"| {name} | {ours} | {theirs} |" in text
