@@ -13,6 +13,7 @@ import httpx
 import pytest
 import tinker
 from safetensors.torch import load_file
+from tinker import types
 
 from tinkersql.engine import links, server
 from tinkersql.engine.rest import REFUSED
@@ -102,6 +103,28 @@ def test_a_link_opens_one_file_for_an_hour_and_nothing_else(
     monkeypatch.setattr(links, "LIFETIME_SECONDS", -1)
     ended = rest.get_external_weights_urls(f"tinker://{client.model_id}/external_weights/mine").result().urls
     assert {status(link) for link in ended.values()} == {403}
+
+
+def test_every_kind_of_checkpoint_can_be_trained_on_and_sampled_from(
+    service: tinker.ServiceClient, new_model: NewModel, make_data: Callable[..., list[tinker.Datum]]
+) -> None:
+    client, data = new_model(service), make_data(2)
+    for _ in range(2):
+        client.forward_backward(data, "cross_entropy").result()
+        client.optim_step(types.AdamParams(learning_rate=1e-2)).result()
+    expected = client.forward(data, "cross_entropy").result().metrics["loss:sum"]
+    saves = (client.save_state, client.save_weights_for_sampler, client.save_weights_external)
+    prompt = types.ModelInput.from_ints([5, 6, 7])
+    scored = []
+    for save in saves:
+        path = save("same").result().path
+        loaded = service.create_training_client_from_state(path).result()
+        assert loaded.forward(data, "cross_entropy").result().metrics["loss:sum"] == pytest.approx(expected, rel=1e-6)
+        scored.append(service.create_sampling_client(model_path=path).result().compute_logprobs(prompt).result()[1:])
+        if save != client.save_state:
+            with pytest.raises(tinker.RequestFailedError, match="no optimizer state"):
+                service.create_training_client_from_state_with_optimizer(path).result()
+    assert scored[0] == scored[1] == scored[2]
 
 
 def test_age_encryption_is_refused_and_the_next_request_works(
