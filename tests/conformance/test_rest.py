@@ -105,6 +105,21 @@ def test_a_link_opens_one_file_for_an_hour_and_nothing_else(
     assert {status(link) for link in ended.values()} == {403}
 
 
+def test_what_a_client_says_of_its_session_is_kept_over_a_restart(
+    start_engine: Callable[..., Any], tmp_path: Path
+) -> None:
+    with start_engine(tmp_path / "store") as first:
+        said = {"user_metadata": {"who": "me"}, "display_name": "nightly"}
+        service = tinker.ServiceClient(base_url=first.base_url, api_key=first.key, **said)
+        session = service.holder.get_session_id()
+        service.create_sampling_client(base_model=first.model).result()
+    with start_engine(tmp_path / "store") as second:
+        rest = tinker.RestClient(base_url=second.base_url, api_key=second.key)
+        found = rest.get_session(session).result()
+        assert (found.user_metadata, found.display_name) == ({"who": "me"}, "nightly")
+        assert found.sampler_ids == [f"{session}:sample:0"]
+
+
 def test_every_kind_of_checkpoint_can_be_trained_on_and_sampled_from(
     service: tinker.ServiceClient, new_model: NewModel, make_data: Callable[..., list[tinker.Datum]]
 ) -> None:

@@ -91,8 +91,9 @@ class Api:
         return JSONResponse({"supported_models": models})
 
     async def _create_session(self, request: Request) -> Response:
-        await bodies.read_json(request)
-        return JSONResponse({"type": "create_session", "session_id": self._service.sessions.create().session_id})
+        body = protocol.parse(await bodies.read_json(request), protocol.CreateSession)
+        session = self._service.sessions.create(body.user_metadata, body.display_name)
+        return JSONResponse({"type": "create_session", "session_id": session.session_id})
 
     async def _session_heartbeat(self, request: Request) -> Response:
         body = protocol.parse(await bodies.read_json(request), protocol.Session)

@@ -86,7 +86,14 @@ class Rest:
 
     async def _session(self, request: Request) -> Response:
         session = self._service.sessions.get(request.path_params["session_id"])
-        return JSONResponse({"training_run_ids": session.models, "sampler_ids": session.samplers})
+        return JSONResponse(
+            {
+                "training_run_ids": session.models,
+                "sampler_ids": session.samplers,
+                "user_metadata": session.user_metadata,
+                "display_name": session.display_name,
+            }
+        )
 
     async def _sampler(self, request: Request) -> Response:
         sampler_id = request.path_params["sampler_id"]
