@@ -6,6 +6,14 @@ VENV ?= .venv
 TORCH_INDEX ?=
 PIP = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Clients of the engine that `make test-slow` runs, each in a folder of its own and without dependencies: what they need
+# beside it is in $(VENV). The cookbook asks for a newer tml-renderers than the newest published one, but works with it.
+PIP_BESIDE = $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps
+OLDEST_SDK = tinker==0.25.0
+COOKBOOK = tinker-cookbook==0.6.1 tml-renderers==0.2.1 blobfile==3.3.0 chz==0.4.0 cloudpickle==3.1.3 lxml==6.1.3 \
+	pillow==13.0.0 pycryptodomex==3.24.2 pyrage==1.4.0 termcolor==3.3.0 \
+	math-verify==0.9.0 latex2sympy2_extended==1.11.0 antlr4-python3-runtime==4.13.2 pylatexenc==2.11
+
 .PHONY: demo test test-slow lint bench clean
 
 demo: $(VENV)/installed
@@ -14,7 +22,7 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(VENV)/bin/pytest -m "not slow"
 
-test-slow: $(VENV)/installed-dev
+test-slow: $(VENV)/installed-dev $(VENV)/cookbook/installed $(VENV)/sdk-0.25/installed
 	$(VENV)/bin/pytest -m slow
 
 lint: $(VENV)/installed-dev
@@ -37,6 +45,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(PIP) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/cookbook/installed: $(VENV)/installed-dev
+	rm -rf $(@D)
+	$(PIP_BESIDE) --target $(@D) $(COOKBOOK)
+	@touch $@
+
+$(VENV)/sdk-0.25/installed: $(VENV)/installed-dev
+	rm -rf $(@D)
+	$(PIP_BESIDE) --target $(@D) $(OLDEST_SDK)
 	@touch $@
 
 clean:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -68,11 +71,11 @@ def start_engine(tiny_model: Path) -> Callable[..., contextlib.AbstractContextMa
     from tinkersql.engine.server import EngineServer, Options
 
     @contextlib.contextmanager
-    def start(store: Path, **options: Any) -> Iterator[RunningEngine]:
+    def start(store: Path, aliases: tuple[str, ...] = (), **options: Any) -> Iterator[RunningEngine]:
         key, model = "tml-test-key", "test/tiny-llama"
         defaults: dict[str, Any] = {"dtype": "float32", "threads": 1, "poll_seconds": 1.0}
         server = EngineServer(
-            Options(model_folder=tiny_model, names=(model,), store=store, key=key, **defaults | options)
+            Options(model_folder=tiny_model, names=(model, *aliases), store=store, key=key, **defaults | options)
         )
         ready = threading.Event()
         thread = threading.Thread(target=server.run, args=(ready.set,), daemon=True)
@@ -96,3 +99,28 @@ def engine(
     """One engine for all tests that need no options of their own; it serves `tiny_model` in float32."""
     with start_engine(tmp_path_factory.mktemp("store")) as running:
         yield running
+
+
+ALIAS = "meta-llama/Llama-3.2-1B"
+
+
+@pytest.fixture(scope="session")
+def served(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
+    """``tinkersql serve`` as a process of its own; its model answers to `ALIAS`, too."""
+    store = tmp_path_factory.mktemp("served") / "store"
+    command = [
+        *(sys.executable, "-m", "tinkersql", "serve", "--json", "--port", "0", "--threads", "1", "--dtype", "float32"),
+        *("--model", str(tiny_model), "--alias", ALIAS, "--store", str(store)),
+    ]
+    with (
+        (store.parent / "log").open("w") as log,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as child,
+    ):
+        try:
+            assert child.stdout is not None
+            ready = json.loads(child.stdout.readline())
+            assert ready["aliases"] == [ALIAS]
+            yield RunningEngine(ready["base_url"], ready["key"], ready["model"], store)
+        finally:
+            child.terminate()
+            child.wait(30)

@@ -1,7 +1,11 @@
-"""Fixtures of the conformance tests: the unmodified SDK talks to an engine over a real socket."""
+"""Fixtures of the conformance tests: unmodified clients talk to an engine over a real socket."""
 
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,3 +54,27 @@ def make_data() -> "Callable[..., list[tinker.Datum]]":
         return data
 
     return make
+
+
+@pytest.fixture
+def run_client(served: "RunningEngine", tmp_path: Path) -> "Callable[..., subprocess.CompletedProcess[str]]":
+    """Run a client program to its end, with no more than the address and the key: ``run_client(*command)``.
+
+    beside: a folder next to the installed packages, whose packages come first. Fails where the program fails, unless
+    `fails` says that it shall.
+    """
+
+    def run(*command: str | Path, beside: str | None = None, fails: bool = False) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "TINKER_BASE_URL": served.base_url, "TINKER_API_KEY": served.key}
+        environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "COLUMNS": "200"}
+        if beside is not None:
+            folder = Path(sys.prefix) / beside
+            assert (folder / "installed").is_file(), f"{folder} is missing: `make test-slow` installs it"
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+        done = subprocess.run(
+            [str(part) for part in command], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert (done.returncode != 0) == fails, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return done
+
+    return run

@@ -15,6 +15,7 @@ import zstandard
 
 from server_process import running_server
 from tinkersql.engine import bodies
+from tinkersql.engine.rest import REFUSED
 
 if TYPE_CHECKING:
     from conftest import RunningEngine
@@ -28,8 +29,16 @@ GETS = """
 healthz get_server_capabilities sessions sessions/x samplers/x training_runs training_runs/x training_runs/x/checkpoints
 checkpoints
 """
+CHANGES = (
+    ("DELETE", ""),
+    ("PUT", "/ttl"),
+    ("POST", "/publish"),
+    ("DELETE", "/publish"),
+    ("GET", "/external_weights_urls"),
+)
 ENDPOINTS = [("POST", path) for path in POSTS.split()] + [("GET", path) for path in GETS.split()]
-ENDPOINTS.append(("DELETE", "training_runs/x/checkpoints/weights/y"))
+ENDPOINTS += [(method, f"training_runs/x/checkpoints/weights/y{end}") for method, end in CHANGES]
+ENDPOINTS += REFUSED
 
 
 @pytest.fixture

@@ -53,6 +53,23 @@ def test_policy_losses_make_tokens_with_an_advantage_likelier(
         np.testing.assert_allclose(one["logprobs"].data, other["logprobs"].data, atol=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["importance_sampling", "ppo", "cispo"])
+def test_a_batch_without_any_advantage_changes_nothing(
+    loss: str, service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData
+) -> None:
+    client = new_model(service)
+    data = rollouts(client, make_data(2))
+    expected = client.forward(data, loss).result()
+    for datum in data:
+        datum.loss_fn_inputs["advantages"] = tensor(np.zeros(datum.model_input.length))
+    result = client.forward_backward(data, loss).result()
+    assert result.metrics["loss:sum"] == 0
+    for one, other in zip(result.loss_fn_outputs, expected.loss_fn_outputs, strict=True):
+        np.testing.assert_allclose(one["logprobs"].data, other["logprobs"].data, atol=1e-5)
+    stepped = client.optim_step(types.AdamParams(learning_rate=1e-2)).result()
+    assert stepped.metrics == {"grad_norm:mean": 0}
+
+
 def test_the_loss_is_that_of_the_formula_with_its_options(
     service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData
 ) -> None:

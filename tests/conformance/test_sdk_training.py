@@ -47,7 +47,7 @@ def test_the_tokenizer_comes_from_the_server(
 ) -> None:
     client = new_model(service)
     assert client.get_tokenizer().decode([0]) == "<|endoftext|>"
-    assert client.get_info().model_data.model_name == engine.model
+    assert client.get_info().model_name == engine.model
     models = service.get_server_capabilities().supported_models
     assert [(model.model_name, model.max_context_length) for model in models] == [(engine.model, 512)]
 

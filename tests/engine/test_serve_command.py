@@ -26,6 +26,7 @@ def test_the_printed_lines_make_any_tinker_script_work(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     command = [*SERVE, "--model", str(tiny_model), "--port", "0", "--store", str(tmp_path / "store")]
+    command += ["--alias", "org/large"]
     child, lines = run_until_ready(command, 2)
     try:
         for line in lines:
@@ -38,7 +39,9 @@ def test_the_printed_lines_make_any_tinker_script_work(
         child.send_signal(signal.SIGINT)
         _, errors = child.communicate(timeout=20)
         assert child.returncode == 0
-        assert tiny_model.name in errors
+        said = " ".join(errors.split())
+        assert f"org/large is an alias of {tiny_model.name}" in said
+        assert "by its hub name cannot work" in said
         assert "Traceback" not in errors
     finally:
         child.kill()

@@ -16,6 +16,10 @@ def serve(
     model: Annotated[
         str | None, typer.Option(help="Model name or folder.", show_default="the pinned SmolLM2-135M")
     ] = None,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(help="Another model's name that this model answers to; may be repeated.", show_default=False),
+    ] = None,
     port: Annotated[int, typer.Option(help="0 = any free port.", min=0, max=65535)] = 8600,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     key: Annotated[
@@ -49,7 +53,7 @@ def serve(
         found = models.resolve(model or models.DEFAULT, progress=progress)
     options = Options(
         model_folder=found.folder,
-        names=(found.name,),
+        names=tuple(dict.fromkeys((found.name, *(alias or ())))),
         store=store,
         key=key,
         host=host,
@@ -65,7 +69,13 @@ def serve(
 
     def ready() -> None:
         if json:
-            document = {"base_url": server.base_url, "key": key, "model": found.name, "store": str(store.absolute())}
+            document = {
+                "base_url": server.base_url,
+                "key": key,
+                "model": found.name,
+                "aliases": list(options.names[1:]),
+                "store": str(store.absolute()),
+            }
             print(jsonlib.dumps(document), flush=True)
             return
         for name, value in environment.items():
@@ -74,6 +84,11 @@ def serve(
             f"Serving {found.name} ({server.dtype}), checkpoints in {store}. Paste these lines into another terminal "
             f'and run any Tinker script with base_model="{found.name}"; Ctrl-C here stops the server.'
         )
+        for name in options.names[1:]:
+            terminal.say(
+                f"{name} is an alias of {found.name}. Scripts must take the tokenizer from a client (get_tokenizer()): "
+                f"one that loads {name}'s own by its hub name cannot work, as its token ids are not this model's."
+            )
 
     try:
         server.run(ready)

@@ -30,7 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model-folder", type=Path, required=True, help="folder with config.json, *.safetensors, tokenizer.json"
     )
-    parser.add_argument("--model-name", action="append", required=True, help="name that clients use; may be repeated")
+    parser.add_argument(
+        "--model-name",
+        action="append",
+        required=True,
+        help="name that clients use; if repeated, the others are aliases",
+    )
     parser.add_argument("--store", type=Path, required=True, help="folder for checkpoints")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")

@@ -66,7 +66,7 @@ class Owner:
     def left_by_the_dead(self) -> list[tuple[str, Path, Path]]:
         """What killed processes left in the store: ("new" or "old", where it lies, what it was to become or was)."""
         found = []
-        for pattern in (".*~*~*", "*/.*~*~*", "*/*/.*~*~*"):
+        for pattern in (".*~*~*", "*/.*~*~*", "*/*/.*~*~*", "*/*/*/.*~*~*"):
             for path in self._root.glob(pattern):
                 role, token, name = path.name.split("~", 2)
                 if role in (".new", ".old") and not self.is_alive(token):

@@ -11,3 +11,7 @@ class NotFound(UserFault):
 
 class Busy(UserFault):
     """Too much is queued: come back later."""
+
+
+class OutsideVocabulary(UserFault):
+    """A request with token ids that the model does not have, so with those of another model's tokenizer."""

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tinkersql.engine.faults import UserFault
+from tinkersql.engine.faults import OutsideVocabulary, UserFault
 from tinkersql.engine.llama import LlamaConfig
 from tinkersql.engine.lora import LoraConfig
 from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule
@@ -26,6 +26,7 @@ MAX_CELLS = 1 << 22
 _Body = TypeVar("_Body", bound=BaseModel)
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Ttl = Annotated[int, Field(ge=1, lt=2**31)]
 
 
 class Sequenced(BaseModel):
@@ -39,6 +40,15 @@ class Session(BaseModel):
     """A body that names a session."""
 
     session_id: str
+
+
+class CreateSession(BaseModel):
+    """``create_session``: what the client says about itself."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    user_metadata: dict[str, str] | None = None
+    display_name: str | None = None
 
 
 class Lora(BaseModel):
@@ -113,7 +123,7 @@ class SaveWeights(BaseModel):
 
     path: str
     overwrite: bool = False
-    ttl_seconds: int | None = Field(default=None, ge=0, lt=2**31)
+    ttl_seconds: Ttl | None = None
     user_metadata: dict[str, str] | None = None
 
 
@@ -123,8 +133,22 @@ class SaveWeightsForSampler(BaseModel):
     path: str | None = None
     sampling_session_seq_id: Count | None = None
     kind: Literal["snapshot", "inflight"] = "snapshot"
-    ttl_seconds: int | None = Field(default=None, ge=0, lt=2**31)
+    ttl_seconds: Ttl | None = None
     user_metadata: dict[str, str] | None = None
+
+
+class SaveWeightsExternal(BaseModel):
+    """``save_weights_external``."""
+
+    path: str
+    ttl_seconds: Ttl | None = None
+    age_encryption_recipients: list[Any] | None = None
+
+
+class SetTtl(BaseModel):
+    """``PUT .../ttl``; None = keep for good."""
+
+    ttl_seconds: Ttl | None = None
 
 
 class CreateSamplingSession(Session):
@@ -312,7 +336,7 @@ def check_tokens(tokens: np.ndarray, vocab_size: int, where: str) -> None:
     outside = (tokens < 0) | (tokens >= vocab_size)
     if outside.any():
         at = int(np.argmax(outside))
-        raise UserFault(
+        raise OutsideVocabulary(
             f"{where}: token {tokens[at]} at position {at} is outside the vocabulary of {vocab_size}: "
             "use the tokenizer of this model (TrainingClient.get_tokenizer())"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.futures import Reply
 from tinkersql.engine.llama import NO_ADAPTER, Adapter, Llama, LlamaConfig
 from tinkersql.engine.lora import LoraConfig, LoraLayout
+from tinkersql.engine.names import ModelNames
 from tinkersql.engine.sampling import SampleRequest
 from tinkersql.engine.sessions import Session, Sessions
 from tinkersql.engine.store import Store, read_adapter
@@ -78,10 +79,10 @@ class Samplers:
         store: Store,
         sessions: Sessions,
         config: LlamaConfig,
-        check_base_model: Callable[[str], None],
+        names: ModelNames,
     ) -> None:
         self._dispatch, self._store, self._sessions, self._config = dispatch, store, sessions, config
-        self._check_base_model = check_base_model
+        self._names = names
         self._samplers: dict[str, Sampler] = {}
         self._in_flight: dict[str, SampleRequest] = {}
 
@@ -95,10 +96,10 @@ class Samplers:
         if request.model_path is not None:
             checkpoint = self._store.find(request.model_path)
             info = self._store.run(checkpoint.run_id)
-            self._check_base_model(info.base_model)
+            self._names.check(info.base_model)
             adapter = AdapterKey(checkpoint.folder, info.lora, checkpoint.time)
         elif request.base_model is not None:
-            self._check_base_model(request.base_model)
+            self._names.check(request.base_model)
         else:
             raise UserFault("create_sampling_session needs a model_path or a base_model")
         self.add(number, Sampler(session, request.model_path, adapter))
@@ -155,7 +156,8 @@ class Samplers:
         try:
             parsed = protocol.parse(body, protocol.Sample)
             count = parsed.num_samples
-            request = parsed.request(self._config)
+            with self._names.explained():
+                request = parsed.request(self._config)
         except UserFault as fault:
             self._dispatch.futures.resolve(request_id, Reply.failure(str(fault), "user"))
         else:

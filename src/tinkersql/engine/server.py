@@ -19,23 +19,25 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tinkersql.engine.api import Api
 from tinkersql.engine.loading import load_llama, load_tokenizer, preferred_dtype
+from tinkersql.engine.names import ModelNames
 from tinkersql.engine.service import Service
 from tinkersql.engine.store import Store
 from tinkersql.errors import BackendError, SettingsError
 
 SWEEP_SECONDS = 60.0
-"""How often idle sessions and old answers are looked for."""
+"""How often idle sessions, old answers and expired checkpoints are looked for."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How to run the engine.
 
-    names: public model names it answers to. key: what clients must send as X-API-Key; starts with "tml-", or the SDK
-    refuses to send it. port 0 = any free one. device "auto" = a CUDA GPU if there is one, else the CPU. dtype "auto" =
-    bfloat16 where the device is fast at it. threads 0 = as many as the machine has cores. allow_remote: permit a host
-    other than loopback. every_logprob: whether training passes answer log-probabilities also where no loss is, as the
-    protocol has it; without, they are 0.0 there and training is some percent faster.
+    names: the model's own name, then aliases that it answers to as well. key: what clients must send as X-API-Key;
+    starts with "tml-", or the SDK refuses to send it. port 0 = any free one. device "auto" = a CUDA GPU if there is
+    one, else the CPU. dtype "auto" = bfloat16 where the device is fast at it. threads 0 = as many as the machine has
+    cores. allow_remote: permit a host other than loopback. every_logprob: whether training passes answer
+    log-probabilities also where no loss is, as the protocol has it; without, they are 0.0 there and training is some
+    percent faster.
     """
 
     model_folder: Path
@@ -70,14 +72,8 @@ class EngineServer:
             dtype = preferred_dtype(device) if options.dtype == "auto" else getattr(torch, options.dtype)
             model = load_llama(options.model_folder, dtype, device)
             tokenizer = load_tokenizer(options.model_folder)
-            self._service = Service(
-                model,
-                tokenizer,
-                store,
-                options.model_folder,
-                list(options.names),
-                every_logprob=options.every_logprob,
-            )
+            names = ModelNames(options.names[0], options.names[1:], options.model_folder.absolute())
+            self._service = Service(model, tokenizer, store, names, every_logprob=options.every_logprob)
         except BaseException:
             self._socket.close()
             raise
@@ -173,8 +169,8 @@ def _check(options: Options) -> None:
         raise SettingsError(f"{options.host} is reachable from other machines: add --allow-remote if you mean it")
     if options.dtype not in ("auto", "bfloat16", "float32"):
         raise SettingsError(f"dtype {options.dtype!r} is unknown: auto, bfloat16 or float32")
-    if not options.names:
-        raise SettingsError("the server needs at least one model name to answer to")
+    if not options.names or not all(name.strip() for name in options.names):
+        raise SettingsError("the server needs at least one model name to answer to, and no empty one")
 
 
 def is_loopback(host: str) -> bool:

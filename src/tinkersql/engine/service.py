@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -21,9 +20,19 @@ from tinkersql.engine.faults import NotFound, UserFault
 from tinkersql.engine.futures import InOrder, Reply
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.lora import LoraConfig
+from tinkersql.engine.names import ModelNames
 from tinkersql.engine.samplers import AdapterCache, AdapterKey, Sampler, Samplers
 from tinkersql.engine.sessions import Session, Sessions
-from tinkersql.engine.store import SAMPLER, TRAINING, RunInfo, Store, read_adapter, read_optimizer, write_adapter
+from tinkersql.engine.store import (
+    EXTERNAL,
+    SAMPLER,
+    TRAINING,
+    RunInfo,
+    Store,
+    read_adapter,
+    read_optimizer,
+    write_adapter,
+)
 from tinkersql.engine.training import AdamParams, Trainer
 from tinkersql.engine.worker import Worker
 
@@ -56,16 +65,9 @@ class Service:
     """One base model, served to any number of sessions."""
 
     def __init__(
-        self,
-        model: Llama,
-        tokenizer: Tokenizer,
-        store: Store,
-        folder: Path,
-        names: list[str],
-        *,
-        every_logprob: bool = True,
+        self, model: Llama, tokenizer: Tokenizer, store: Store, names: ModelNames, *, every_logprob: bool = True
     ) -> None:
-        """folder: the model's; names: the public names it answers to, beside the folder's own path.
+        """names: what clients may call the model.
 
         every_logprob: whether training passes answer log-probabilities also where no loss is (see `Trainer`).
         """
@@ -73,13 +75,12 @@ class Service:
         self.names = names
         self.store = store
         self.config = model.config
-        self.folder = folder.absolute()
         self._model = model
-        self.sessions = Sessions(store.root, store.owner, str(self.folder))
+        self.sessions = Sessions(store.root, store.owner, str(names.folder))
         self._models: dict[str, _Model] = {}
         self._dispatch = Dispatch(Worker(Batcher(model, tokenizer, AdapterCache(model, store).load)))
         self.futures = self._dispatch.futures
-        self.samplers = Samplers(self._dispatch, store, self.sessions, model.config, self.check_base_model)
+        self.samplers = Samplers(self._dispatch, store, self.sessions, model.config, names)
 
     def start(self) -> None:
         """Start working; called on the event loop."""
@@ -106,24 +107,20 @@ class Service:
             self.futures.drop(request_id)
 
     def tidy_up(self) -> None:
-        """End the sessions whose clients have gone, and forget old answers."""
+        """End the sessions whose clients have gone, forget old answers, delete expired checkpoints."""
         for session in self.sessions.idle():
             self.end_session(session.session_id)
         self.futures.forget_old()
+        self.store.delete_expired()
 
     # Models
-
-    def check_base_model(self, name: str) -> None:
-        """Raise UserFault where this server serves no model of that name."""
-        if name not in (*self.names, str(self.folder)):
-            raise UserFault(f"unknown base model {name!r}: this server serves {', '.join(self.names)}")
 
     def create_model(self, request: protocol.CreateModel) -> dict[str, Any]:
         """Start a fresh LoRA model; the future answers its id."""
         session = self.sessions.get(request.session_id)
         if (reply := session.replies.get(request.model_seq_id)) is not None:
             return reply
-        self.check_base_model(request.base_model)
+        self.names.check(request.base_model)
         request.optimizer_config.check()
         lora = request.lora_config.settings(self.config)
 
@@ -133,7 +130,6 @@ class Service:
         return self._new_model(
             session,
             request.model_seq_id,
-            request.base_model,
             lora,
             request.user_metadata,
             build,
@@ -147,7 +143,8 @@ class Service:
             return reply
         checkpoint = self.store.find(request.path)
         saved = self.store.run(checkpoint.run_id)
-        self.check_base_model(request.base_model or saved.base_model)
+        self.names.check(saved.base_model)
+        self.names.check(request.base_model or saved.base_model)
         if request.optimizer_config is not None:
             request.optimizer_config.check()
 
@@ -160,7 +157,6 @@ class Service:
         return self._new_model(
             session,
             request.model_seq_id,
-            request.base_model or saved.base_model,
             saved.lora,
             request.user_metadata or saved.user_metadata,
             build,
@@ -171,7 +167,6 @@ class Service:
         self,
         session: Session,
         number: int,
-        base_model: str,
         lora: LoraConfig,
         user_metadata: Any,
         build: Callable[[], Trainer],
@@ -180,7 +175,7 @@ class Service:
         model_id = session.model_id(number)
         if model_id in session.models:
             raise UserFault(self._lost(model_id))  # its client has gone on since: a fresh one would not be the same
-        model = _Model(session, number, RunInfo(model_id, base_model, lora, _texts(user_metadata)))
+        model = _Model(session, number, RunInfo(model_id, self.names.name, lora, _texts(user_metadata)))
         self._models[model_id] = model
         session.models.append(model_id)
 
@@ -235,7 +230,8 @@ class Service:
         def work(model: _Model) -> Reply:
             trainer = model.ready()
             loss = messages.read_loss(message)
-            data = messages.read_data(message, self.config, loss)
+            with self.names.explained():
+                data = messages.read_data(message, self.config, loss)
             if message.forward_only:
                 return messages.pass_reply(trainer.forward(data, loss))
             return messages.pass_reply(trainer.forward_backward(data, loss, everywhere=self._every_logprob))
@@ -304,6 +300,22 @@ class Service:
             sampler = Sampler(session, None, AdapterKey(folder, model.info.lora))
             self._dispatch.on_loop(self.samplers.add, number, sampler)
             return Reply.json({**answer, "sampling_session_id": session.sampler_id(number)})
+
+        return self.sequenced(numbered.model_id, numbered.seq_id, work)
+
+    def save_weights_external(self, numbered: protocol.Sequenced, body: Any) -> dict[str, Any]:
+        """Queue saving an adapter for download."""
+
+        def work(model: _Model) -> Reply:
+            request = protocol.parse(body, protocol.SaveWeightsExternal)
+            if request.age_encryption_recipients:
+                raise UserFault(
+                    "this server encrypts no weights: leave age_encryption_recipients out, and download what you get"
+                )
+            ttl = request.ttl_seconds
+            checkpoint = self.store.save(model.info, EXTERNAL, request.path, model.ready(), ttl_seconds=ttl)
+            answer = {"type": "save_weights_external", "path": checkpoint.path, "size_bytes": checkpoint.size_bytes}
+            return Reply.json(answer)
 
         return self.sequenced(numbered.model_id, numbered.seq_id, work)
 

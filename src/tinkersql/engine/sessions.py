@@ -40,6 +40,8 @@ class Session:
 
     session_id: str
     folder: Path
+    user_metadata: Mapping[str, str] | None = None
+    display_name: str | None = None
     last_seen: float = field(default_factory=time.monotonic)
     replies: dict[int, dict[str, Any]] = field(default_factory=dict)
     """What was answered to each creation of a model, so that a repeated one gets the same answer."""
@@ -70,19 +72,19 @@ class Sessions:
         self._owner, self._model = owner, model
         self._live: dict[str, Session] = {}
 
-    def create(self) -> Session:
-        """A new session."""
+    def create(self, user_metadata: Mapping[str, str] | None = None, display_name: str | None = None) -> Session:
+        """A new session; what its client says about it is kept."""
         session_id = str(uuid.uuid4())
-        session = Session(session_id, self._root / session_id)
+        session = Session(session_id, self._root / session_id, user_metadata, display_name)
         self._live[session_id] = session
         with contextlib.suppress(OSError):  # `record` will say so
             session.folder.mkdir(parents=True, exist_ok=True)
-        self.record(session, "session", self._mark)
+        self.record(session, "session", self._mark(session))
         return session
 
-    @property
-    def _mark(self) -> dict[str, str]:
-        return {"owner": self._owner.token, "model": self._model}
+    def _mark(self, session: Session) -> dict[str, Any]:
+        said = {"user_metadata": session.user_metadata, "display_name": session.display_name}
+        return {"owner": self._owner.token, "model": self._model, **said}
 
     def get(self, session_id: str) -> Session:
         """The session, marked as alive; read back from disk after a restart. Raises NotFound."""
@@ -151,11 +153,11 @@ class Sessions:
         mark = _read(folder / "session.json")
         if not isinstance(mark, dict) or mark.get("model") != self._model or self._is_served(folder):
             return None
-        session = Session(session_id, folder)
+        session = Session(session_id, folder, mark.get("user_metadata"), mark.get("display_name"))
         session.samplers = [session.sampler_id(number) for number in _numbers(folder, "sampler")]
         session.models = [session.model_id(number) for number in _numbers(folder, "model")]
         self._live[session_id] = session
-        self.record(session, "session", self._mark)
+        self.record(session, "session", self._mark(session))
         return session
 
 

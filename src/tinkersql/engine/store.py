@@ -3,6 +3,7 @@
     STORE/<run>/run.json                        what the run is (base model, LoRA settings, the client's metadata)
     STORE/<run>/weights/<name>/                 to train on from: adapter, optimizer.safetensors, checkpoint.json
     STORE/<run>/sampler_weights/<name>/         to sample from: adapter, checkpoint.json
+    STORE/<run>/external_weights/<name>/        to download: adapter, checkpoint.json
 
 A checkpoint is written under a temporary name, synced to disk and renamed, so that one which is listed is complete.
 Links that lead out of the store are not followed.
@@ -35,9 +36,12 @@ from tinkersql.engine.lora import ALPHA, LoraConfig, LoraLayout
 from tinkersql.engine.training import OptimizerState, Trainer
 from tinkersql.errors import RunError
 
-TRAINING, SAMPLER = "weights", "sampler_weights"
-KINDS = {TRAINING: "training", SAMPLER: "sampler"}
+TRAINING, SAMPLER, EXTERNAL = "weights", "sampler_weights", "external_weights"
+KINDS = {TRAINING: "training", SAMPLER: "sampler", EXTERNAL: "external"}
 """Path segment of a checkpoint -> its type in the protocol."""
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+"""The files of an adapter in PEFT's format."""
 
 _RUN = re.compile(r"[A-Za-z0-9-]{1,80}:train:[0-9]{1,9}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
@@ -57,7 +61,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One checkpoint on disk. time, expires_at: ISO 8601; expiry is recorded, never enforced."""
+    """One checkpoint on disk. time, expires_at: ISO 8601. public: a note only; whoever has the key reads all."""
 
     run_id: str
     kind: str
@@ -67,6 +71,12 @@ class Checkpoint:
     size_bytes: int
     user_metadata: Mapping[str, str] | None = None
     expires_at: str | None = None
+    public: bool = False
+
+    @property
+    def expired(self) -> bool:
+        """Whether its time is over: it is no longer found or listed."""
+        return self.expires_at is not None and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
     @property
     def path(self) -> str:
@@ -87,6 +97,7 @@ class Store:
         except OSError as error:
             raise RunError(f"the checkpoint store {root} cannot be written: {error.strerror or error}") from error
         self._recover()
+        self.delete_expired()
 
     def _recover(self) -> None:
         """Tidy up after processes that were killed while they saved."""
@@ -140,7 +151,7 @@ class Store:
         Raises UserFault where the name is unusable or taken, OSError where the disk refuses.
         """
         target = self._checkpoint_folder(info.run_id, kind, name)
-        if target.exists() and not overwrite:
+        if target.exists() and not overwrite and not self._is_expired(target):
             raise UserFault(f"checkpoint {name!r} exists already: choose another name, or save with overwrite=True")
         now = datetime.now(UTC)
         expires = None if ttl_seconds is None else (now + timedelta(seconds=ttl_seconds)).isoformat()
@@ -154,7 +165,7 @@ class Store:
             write_adapter(temporary, trainer, info.base_model)
             if kind == TRAINING:
                 write_optimizer(temporary / "optimizer.safetensors", trainer)
-            meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires}
+            meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires, "public": False}
             _write_json(temporary / "checkpoint.json", meta)
             for path in (*temporary.iterdir(), temporary):
                 sync(path)
@@ -176,17 +187,26 @@ class Store:
         parts = path.removeprefix("tinker://").split("/")
         if not path.startswith("tinker://") or len(parts) != 3:
             raise UserFault(
-                f"{path!r} is not a checkpoint: expected tinker://RUN/weights/NAME or .../sampler_weights/NAME"
+                f"{path!r} is not a checkpoint: expected tinker://RUN/KIND/NAME, KIND one of {', '.join(KINDS)}"
             )
         folder = self._checkpoint_folder(*parts)
         with self._replacing:
             exists = (folder / "checkpoint.json").is_file() and self.is_inside(*folder.iterdir())
         if not exists:
             raise UserFault(f"there is no checkpoint {path} in this server's store")
-        return self._checkpoint(folder)
+        try:
+            checkpoint = self._checkpoint(folder)
+        except (OSError, ValueError, TypeError) as error:
+            raise UserFault(f"checkpoint {path} is damaged: {error}") from error
+        if checkpoint.expired:
+            raise UserFault(f"checkpoint {path} has expired: it was saved, or kept, until {checkpoint.expires_at}")
+        return checkpoint
 
     def checkpoints(self, run_id: str | None = None) -> list[Checkpoint]:
         """The checkpoints of one run, or of all, newest first. Raises UserFault where there is no such run."""
+        return [checkpoint for checkpoint in self._all(run_id) if not checkpoint.expired]
+
+    def _all(self, run_id: str | None = None) -> list[Checkpoint]:
         if run_id is not None:
             self.run(run_id)
         pattern = "*" if run_id is None else self._run_folder(run_id).name
@@ -201,7 +221,22 @@ class Store:
 
     def delete(self, path: str) -> None:
         """Delete a checkpoint. Raises UserFault where there is none."""
-        folder = self.find(path).folder
+        self._delete(self.find(path).folder)
+
+    def delete_expired(self) -> None:
+        """Delete the checkpoints whose time is over."""
+        for checkpoint in self._all():
+            if checkpoint.expired:
+                with contextlib.suppress(OSError):  # another server that shares the store was faster
+                    self._delete(checkpoint.folder)
+
+    def change(self, path: str, **fields: Any) -> None:
+        """Change `expires_at` or `public` of a checkpoint. Raises UserFault where there is none."""
+        checkpoint = self.find(path)
+        known = {name: getattr(checkpoint, name) for name in ("time", "user_metadata", "expires_at", "public")}
+        self.owner.write_json(checkpoint.folder / "checkpoint.json", known | fields)
+
+    def _delete(self, folder: Path) -> None:
         doomed = self.owner.temporary(folder)
         _remove(doomed)
         folder.rename(doomed)  # hidden at once, even if the process dies here
@@ -209,11 +244,12 @@ class Store:
         _remove(doomed)
 
     def time_of(self, folder: Path) -> str:
-        """When the checkpoint in that folder was saved, "" where it is gone."""
+        """When the checkpoint in that folder was saved, "" where it is gone or has expired."""
         try:
-            return self._checkpoint(folder).time
+            checkpoint = self._checkpoint(folder)
         except (OSError, ValueError):
             return ""
+        return "" if checkpoint.expired else checkpoint.time
 
     def close(self) -> None:
         """Be at nothing any more: what this process leaves unfinished may be tidied up."""
@@ -235,6 +271,11 @@ class Store:
         if not _NAME.fullmatch(name):
             raise UserFault(f"checkpoint name {name!r} is unusable: letters, digits, '.', '_' and '-', at most 128")
         return self._run_folder(run_id) / kind / name
+
+    def _is_expired(self, folder: Path) -> bool:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return self._checkpoint(folder).expired
+        return False
 
     def _checkpoint(self, folder: Path) -> Checkpoint:
         with self._replacing:

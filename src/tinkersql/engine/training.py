@@ -174,7 +174,7 @@ class Trainer:
         if everywhere and len(others):
             at = others.to(device)
             values[at] = head.logprobs(hidden.detach()[at], targets_there[at])
-        if d_hidden is not None:
+        if d_hidden is not None and len(active):
             taking_part.backward(d_hidden)
         return values, total
 
