@@ -29,6 +29,7 @@ def serve(
         ),
     ] = None,
     store: Annotated[Path, typer.Option(help="Folder for checkpoints.")] = Path("runs/serve"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, bfloat16 or float32.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0 = one per core.", min=0)] = 0,
     allow_remote: Annotated[
@@ -58,6 +59,7 @@ def serve(
         key=key,
         host=host,
         port=port,
+        device=device,
         dtype=dtype,
         threads=threads,
         allow_remote=allow_remote,
