@@ -153,6 +153,7 @@ def engine(bench: Bench, dtype: str) -> Iterator[Any]:
     key = f"tml-{secrets.token_urlsafe(24)}"
     command = [
         *(sys.executable, "-m", "tinkersql.engine", "--exit-with-parent", "--dtype", dtype),
+        *("--logprobs", "weighted"),  # as `tinkersql run` starts it, and as TRL computes them
         *("--model-folder", str(bench.model.folder), "--model-name", bench.model.name),
         *("--store", str(bench.scratch / "store"), "--threads", str(bench.threads)),
     ]

@@ -20,8 +20,8 @@ from tinkersql.engine.batching import Batcher  # noqa: E402
 from tinkersql.engine.llama import NO_ADAPTER  # noqa: E402
 from tinkersql.engine.loading import load_llama, load_tokenizer  # noqa: E402
 from tinkersql.engine.lora import LoraConfig  # noqa: E402
-from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule  # noqa: E402
 from tinkersql.engine.losses import find_loss  # noqa: E402
+from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule  # noqa: E402
 from tinkersql.engine.training import AdamParams, Datum, Trainer  # noqa: E402
 
 
@@ -60,7 +60,8 @@ class Engine:
 
     def train(self, batch: int) -> None:
         for start in range(0, len(self.data), batch):
-            self.trainer.forward_backward(self.data[start : start + batch], find_loss("cross_entropy"), everywhere=False)
+            part = self.data[start : start + batch]
+            self.trainer.forward_backward(part, find_loss("cross_entropy"), everywhere=False)
             self.trainer.optim_step(AdamParams(learning_rate=1e-3))
 
     def sample(self, prompts: list[list[int]], most: int) -> None:
