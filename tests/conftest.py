@@ -29,6 +29,17 @@ for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = "127.0.0.1,localhost"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``pytest --device cuda`` runs the engine's tests on a GPU."""
+    parser.addoption("--device", default="cpu", choices=("cpu", "cuda"), help="where the engine computes")
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """Where the engine under test computes."""
+    return request.config.getoption("--device")
+
+
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A Hugging Face hub on a loopback port with an empty cache; ``HF_ENDPOINT`` points to it."""
@@ -66,14 +77,14 @@ class RunningEngine:
 
 
 @pytest.fixture(scope="session")
-def start_engine(tiny_model: Path) -> Callable[..., contextlib.AbstractContextManager[RunningEngine]]:
+def start_engine(tiny_model: Path, device: str) -> Callable[..., contextlib.AbstractContextManager[RunningEngine]]:
     """Start an engine in this process: ``with start_engine(store, **options) as engine``."""
     from tinkersql.engine.server import EngineServer, Options
 
     @contextlib.contextmanager
     def start(store: Path, aliases: tuple[str, ...] = (), **options: Any) -> Iterator[RunningEngine]:
         key, model = "tml-test-key", "test/tiny-llama"
-        defaults: dict[str, Any] = {"dtype": "float32", "threads": 1, "poll_seconds": 1.0}
+        defaults: dict[str, Any] = {"device": device, "dtype": "float32", "threads": 1, "poll_seconds": 1.0}
         server = EngineServer(
             Options(model_folder=tiny_model, names=(model, *aliases), store=store, key=key, **defaults | options)
         )

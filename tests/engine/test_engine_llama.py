@@ -40,22 +40,22 @@ ATTENTIONS = {"by hand": causal_attention, "fused": flash_attention}
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_logits_equal_transformers(shape: str, attention: str, tmp_path: Path) -> None:
+def test_logits_equal_transformers(shape: str, attention: str, tmp_path: Path, device: str) -> None:
     folder = write_tiny_model(tmp_path, **SHAPES[shape])
     reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    model = load_llama(folder, torch.float32)
+    model = load_llama(folder, torch.float32, device)
     rows = [torch.randint(0, model.config.vocab_size, (n,)) for n in (70, 1, 33)]
-    packing = Packing([len(row) for row in rows])
+    packing = Packing([len(row) for row in rows], device)
     with torch.no_grad():
         hidden = model.hidden_states(
-            torch.cat(rows),
+            torch.cat(rows).to(device),
             packing.positions,
             lambda _, qkv, cos, sin: ATTENTIONS[attention](qkv, cos, sin, packing, model.config.heads),
             NO_ADAPTER,
         )
         ours = model.logits(hidden, NO_ADAPTER)
         expected = torch.cat([reference(row[None]).logits[0] for row in rows])
-    torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(ours.cpu(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_decisive_logits_are_not_rounded_to_bfloat16(tiny_model: Path) -> None:

@@ -24,8 +24,8 @@ NEVER = StopRule()
 
 
 @pytest.fixture(scope="module")
-def model(tiny_model: Path) -> Llama:
-    return load_llama(tiny_model, torch.float32)
+def model(tiny_model: Path, device: str) -> Llama:
+    return load_llama(tiny_model, torch.float32, device)
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(folder: Path) -> Llama:
-    return load_llama(folder, torch.float32)
+def model(folder: Path, device: str) -> Llama:
+    return load_llama(folder, torch.float32, device)
 
 
 def make_data(model: Llama, lengths: tuple[int, ...], seed: int = 0) -> list[Datum]:
@@ -53,7 +53,7 @@ def warm_trainer(model: Llama) -> Trainer:
     """A trainer whose B factors are not zero, so that every gradient is."""
     start = Trainer(model, LORA)
     noise = torch.randn(start.layout.size, generator=torch.Generator().manual_seed(1)) * 0.05
-    return Trainer(model, LORA, start.masters + noise)
+    return Trainer(model, LORA, start.masters.cpu() + noise)
 
 
 def peft_tensors(trainer: Trainer, flat: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -92,7 +92,7 @@ def test_gradients_equal_peft(lengths: tuple[int, ...], folder: Path, model: Lla
     result = trainer.forward_backward(data, CROSS_ENTROPY)
     loss, expected = reference_gradients(folder, trainer, data)
     assert result.loss == pytest.approx(loss, rel=1e-4, abs=1e-3)
-    ours = dict(peft_tensors(trainer, trainer.gradient))
+    ours = dict(peft_tensors(trainer, trainer.gradient.cpu()))
     assert ours.keys() == expected.keys()
     for name, gradient in ours.items():
         torch.testing.assert_close(

@@ -35,17 +35,18 @@ class Packing:
     def __init__(self, lengths: Sequence[int], device: torch.device | str = "cpu") -> None:
         self.rows = len(lengths)
         self.longest = max(lengths)
-        counts = torch.tensor(lengths, device=device)
-        within = torch.arange(self.longest, device=device)
+        self._even = min(lengths) == self.longest
+        # Worked out on the host and then moved, because a GPU would be waited for.
+        counts = torch.tensor(lengths)
+        within = torch.arange(self.longest)
         valid = within < counts[:, None]
-        self._even = bool(valid.all())
-        self._valid = valid.flatten().nonzero().squeeze(1)
+        self._valid = valid.flatten().nonzero().squeeze(1).to(device)
         starts = counts.cumsum(0) - counts
         # Padded cells repeat the row's first token: causal attention never looks at them, and their output is dropped.
-        self._source = torch.where(valid, starts[:, None] + within, starts[:, None]).flatten()
-        self.positions = within.expand(self.rows, -1)[valid]
+        self._source = torch.where(valid, starts[:, None] + within, starts[:, None]).flatten().to(device)
+        self.positions = within.expand(self.rows, -1)[valid].to(device)
         """[T]: the position of each packed token in its row."""
-        self.last = starts + counts - 1
+        self.last = (starts + counts - 1).to(device)
         """[B]: where each row's last token stands among the packed ones."""
 
     def pad(self, packed: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def score_prompt(
     first_scored = max(length - (scoring.logprobs or length), 1)
     actual = torch.tensor(prompt, device=hidden.device)
     start = scoring.first_position(length)
-    for chunk in chunks(length - start):
+    for chunk in chunks(length - start, hidden.device):
         at = slice(start + chunk.start, start + chunk.stop)
         before = slice(at.start - 1, at.stop - 1)
         logits = model.logits(hidden[before], lora)

@@ -203,7 +203,9 @@ def _device(wanted: str) -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise SettingsError(f"--device {wanted} cannot be used ({reason}): auto, cpu or cuda") from error
+        raise SettingsError(f"--device {wanted} cannot be used ({reason}): choose auto, cpu or cuda") from error
+    if device.type not in ("cpu", "cuda"):
+        raise SettingsError(f"--device {wanted} is not supported: choose auto, cpu or cuda")
     return device
 
 

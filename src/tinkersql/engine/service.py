@@ -151,7 +151,7 @@ class Service:
         def build() -> Trainer:
             trainer = Trainer(self._model, saved.lora, read_adapter(checkpoint.folder, self.config, saved.lora))
             if request.optimizer:
-                trainer.optimizer = read_optimizer(checkpoint.folder, self.config, saved.lora)
+                trainer.resume(read_optimizer(checkpoint.folder, self.config, saved.lora))
             return trainer
 
         return self._new_model(
@@ -328,7 +328,7 @@ class Service:
             lora = model.info.lora
             trainer = Trainer(self._model, lora, read_adapter(folder, self.config, lora))
             if request.optimizer:
-                trainer.optimizer = read_optimizer(folder, self.config, lora)
+                trainer.resume(read_optimizer(folder, self.config, lora))
             model.trainer = trainer
             return Reply.json({"type": "load_weights", "path": request.path, "model_id": model.info.run_id})
 

@@ -18,8 +18,8 @@ from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.losses import Loss
 from tinkersql.engine.unembedding import Head
 
-MICRO_BATCH_TOKENS = 512
-"""Padded tokens that go through the model at once in training: few enough that activations stay in the CPU's caches."""
+MICRO_BATCH_TOKENS = {"cpu": 512, "cuda": 16_384}
+"""Padded tokens that go through the model at once in training: on a CPU few enough to stay in its caches."""
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,11 @@ class Trainer:
         self._compute = self.masters.to(model.dtype, copy=True)
         self._adapter = self.layout.adapter(self._compute, self.gradient)
 
+    def resume(self, state: OptimizerState) -> None:
+        """Go on from the optimizer's state of a checkpoint."""
+        device = self._model.device
+        self.optimizer = OptimizerState(state.exp_avg.to(device), state.exp_avg_sq.to(device), state.step)
+
     def forward(self, data: Sequence[Datum], loss: Loss) -> PassResult:
         """Log-probabilities at every position, and the loss; gradients and weights stay as they are."""
         return self._run(data, loss, backward=False, everywhere=True)
@@ -112,7 +117,7 @@ class Trainer:
 
     def _run(self, data: Sequence[Datum], loss: Loss, *, backward: bool, everywhere: bool) -> PassResult:
         before = self.gradient.clone() if backward else None
-        budget = MICRO_BATCH_TOKENS
+        budget = MICRO_BATCH_TOKENS[self._model.device.type]
         while True:
             try:
                 return self._run_micro_batches(data, loss, budget, backward=backward, everywhere=everywhere)

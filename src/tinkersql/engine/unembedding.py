@@ -11,14 +11,15 @@ from tinkersql.engine.llama import Adapter, Llama
 from tinkersql.engine.losses import Loss
 from tinkersql.engine.ops import linear_backward
 
-LOGIT_POSITIONS = 256
+LOGIT_POSITIONS = {"cpu": 256, "cuda": 4096}
 """Positions whose logits [positions, vocab] exist at once."""
 
 
-def chunks(count: int) -> Iterator[slice]:
+def chunks(count: int, device: torch.device) -> Iterator[slice]:
     """Slices that cover `count` positions, each of at most `LOGIT_POSITIONS`."""
-    for start in range(0, count, LOGIT_POSITIONS):
-        yield slice(start, min(start + LOGIT_POSITIONS, count))
+    size = LOGIT_POSITIONS[device.type]
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
 
 
 class Head:
@@ -34,7 +35,7 @@ class Head:
     def logprobs(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Log-probabilities [N, K] float32 of targets [N, K] after hidden states [N, hidden]."""
         found = torch.empty(targets.shape, device=hidden.device)
-        for chunk in chunks(len(targets)):
+        for chunk in chunks(len(targets), hidden.device):
             logits = self._model.logits(hidden[chunk], self._adapter)
             found[chunk] = logits.gather(1, targets[chunk]) - logits.logsumexp(-1, keepdim=True)
         return found
@@ -52,7 +53,7 @@ class Head:
         logprobs = torch.empty(targets.shape, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if backward else None
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
-        for chunk in chunks(len(targets)):
+        for chunk in chunks(len(targets), hidden.device):
             target = targets[chunk]
             logits = self._model.logits(hidden[chunk], self._adapter)
             normaliser = logits.logsumexp(-1, keepdim=True)
