@@ -25,7 +25,9 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 SCRIPTS = {"OpenVINO GenAI": "sample_openvino.py", "CTranslate2": "sample_ctranslate2.py"}
 SIXTEEN_BITS = ("float32", "bfloat16")
 """At least the precision that the comparison asks for."""
-BATCHES = (32, 64, 128)
+BATCHES = (64, 128)
+SCAN_QUESTIONS = 100
+"""On so many questions the settings of the batched engines are compared; the best one then gets all of them."""
 
 Measure = tuple[int, list[int]]
 """(tokens at most, tokens at which to stop)."""
@@ -67,7 +69,7 @@ def open_peer(bench: Bench, peer: Peer, dtype: str, batch: int) -> dict[str, Any
 def scan(bench: Bench, measure: Measure) -> list[dict[str, Any]]:
     """Every setting of the batched engines once."""
     most, stops = measure
-    job = {"prompts": bench.questions, "max_tokens": most, "stop_ids": stops}
+    job = {"prompts": bench.questions[:SCAN_QUESTIONS], "max_tokens": most, "stop_ids": stops}
     found = []
     for name, dtypes in SETTINGS.items():
         for dtype in dtypes:
@@ -114,22 +116,22 @@ def measure_sampling(bench: Bench) -> dict[str, Any]:
     bench.console.rule("Sampling", align="left")
     stops = stop_ids(bench)
     found: dict[str, Any] = {"questions": len(bench.questions), "stop_tokens": len(stops)}
-    for name, measure in (
-        ("up to a blank line", (MOST_TOKENS, stops)),
-        (f"{FIXED_TOKENS} tokens", (FIXED_TOKENS, [])),
-    ):
-        bench.console.print(name)
-        found[name] = one_measure(bench, measure)
+    bench.console.print(f"{FIXED_TOKENS} tokens each")
+    batched = scan(bench, (FIXED_TOKENS, []))
+    found["fixed length"] = one_measure(bench, (FIXED_TOKENS, []), batched)
+    bench.console.print(f"up to a blank line, {MOST_TOKENS} tokens at most")
+    found["up to a blank line"] = one_measure(bench, (MOST_TOKENS, stops), batched)
     return found
 
 
-def one_measure(bench: Bench, measure: Measure) -> dict[str, Any]:
-    """Ours in every dtype, all peers once, and ours in turns with the fastest one at 16 bits or more."""
+def one_measure(bench: Bench, measure: Measure, batched: list[dict[str, Any]]) -> dict[str, Any]:
+    """Ours in every dtype, transformers, and ours in turns with the fastest of ``batched`` at 16 bits or more."""
     auto = str(preferred_dtype()).removeprefix("torch.")
-    count = 4 if bench.quick else 20
+    count = 4 if bench.quick else 10
     ours: dict[str, Any] = {}
     for dtype in bench.dtypes:
-        subset = bench.questions if dtype == auto or dtype == "float32" else bench.questions[:4]
+        few = 50 if dtype == "float32" or machine_has_bfloat16() else 4
+        subset = bench.questions if dtype == auto else bench.questions[:few]
         ours[dtype] = with_samplers(
             bench,
             dtype,
@@ -141,7 +143,6 @@ def one_measure(bench: Bench, measure: Measure) -> dict[str, Any]:
         bench.console.print(f"  ours {dtype}: {ours[dtype]}")
     single = [one_by_one(bench, measure, dtype, count) for dtype in sorted({"float32", auto})]
     bench.console.print(f"  transformers.generate: {single}")
-    batched = scan(bench, measure)
     best = max(
         (entry for entry in batched if "error" not in entry and entry["dtype"] in SIXTEEN_BITS),
         key=lambda entry: entry["questions_per_second"],
@@ -177,7 +178,7 @@ def against(bench: Bench, measure: Measure, dtype: str, best: dict[str, Any]) ->
             lambda base, _: interleaved(
                 lambda: noted("ours", ask_ours(base, bench.questions, measure)),
                 lambda: noted("peer", peer.do(prompts=bench.questions, max_tokens=most, stop_ids=stops)),
-                bench.repetitions,
+                min(3, bench.repetitions),
             ),
         )
     ends = set(stops)

@@ -54,7 +54,7 @@ def opened(folder: Path, job: dict[str, Any]) -> Any:
     """A pipeline that computes in the wanted dtype, keys and values included, with ``batch`` sequences at once."""
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.max_num_seqs, scheduler.cache_size = job["batch"], 2
-    scheduler.enable_prefix_caching = True
+    scheduler.enable_prefix_caching = False  # it would remember whole prompts from one repetition to the next
     kind = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}[job["dtype"]]
     properties = {
         "INFERENCE_PRECISION_HINT": kind,
