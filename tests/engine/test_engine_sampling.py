@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from scipy import stats
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from tinkersql.engine import batching
+from tinkersql.engine import batching, kv_cache
 from tinkersql.engine.batching import Batcher
 from tinkersql.engine.kv_cache import KvCache
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama, load_tokenizer
+from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.sampling import SampleRequest, SamplingParams, StopRule, choose, draw
 from tinkersql.engine.scoring import EMPTY, PromptScoring
 
@@ -192,6 +194,80 @@ def test_samples_differ_from_each_other_and_repeat_with_the_seed(
     assert draw(None) != draw(None)
 
 
+def test_samples_of_one_prompt_are_those_of_the_prompt_alone(
+    sample: Callable[..., list[SampleRequest]], model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys and values are computed once and copied; more samples than rows are admitted bit by bit."""
+    prompts = make_prompts(model, [12, 30, 1])
+    params = [SamplingParams(9, NEVER, seed=seed, temperature=0.8) for seed in (5, 50, 500)]
+    alone = [
+        [sample([prompt], [replace(each, seed=first + i)])[0].sequences[0].tokens for i in range(7)]
+        for prompt, each, first in zip(prompts, params, (5, 50, 500), strict=True)
+    ]
+    for rows in (128, 4):
+        monkeypatch.setattr(batching, "MAX_ROWS", rows)
+        together = sample(prompts, params, num_samples=7, scoring=PromptScoring(logprobs=3))
+        assert [[s.tokens for s in request.sequences] for request in together] == alone
+        for request, prompt in zip(together, prompts, strict=True):
+            assert request.scores is not None
+            assert request.scores.logprobs is not None
+            assert int((~request.scores.logprobs.isnan()).sum()) == min(3, len(prompt) - 1)
+
+
+def test_long_prompts_attend_in_blocks(
+    sample: Callable[..., list[SampleRequest]], model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = make_prompts(model, [100, 70, 5], beginning=40)
+    whole = [request.sequences[0].tokens for request in sample(prompts, [greedy()] * 3)]
+    monkeypatch.setattr(kv_cache, "QUERY_BLOCK", 16)
+    assert [request.sequences[0].tokens for request in sample(prompts, [greedy()] * 3)] == whole
+
+
+def test_an_adapter_that_is_not_finite_spoils_no_other(model: Llama, tokenizer: Tokenizer) -> None:
+    layout = LoraLayout(model.config, LoraConfig(2, 0))
+    bad = layout.adapter(torch.full((layout.size,), float("nan"), device=model.device))
+    finished: dict[Any, list[list[int]]] = {}
+
+    def note(request: SampleRequest, error: Exception | None) -> None:
+        assert error is None
+        finished.setdefault(request.adapter, []).append(request.sequences[0].tokens)
+
+    prompts = make_prompts(model, [40, 6, 9])
+    for adapters in (("bad", "good"), ("alone",)):
+        batcher = Batcher(model, tokenizer, lambda key: bad if key == "bad" else {})
+        for adapter in adapters:
+            for prompt in prompts:
+                batcher.submit(SampleRequest(prompt, greedy(10), adapter, note))
+        while batcher.busy:
+            batcher.step()
+    assert len(finished["bad"]) == 3
+    assert finished["good"] == finished["alone"]
+
+
+def test_a_question_about_a_prompt_that_fails_fails_its_request_only(
+    model: Llama, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(batching, "score_prompt", no_memory)
+    batcher = Batcher(model, tokenizer, lambda _: {})
+    outcomes: dict[int, type] = {}
+    for prompt, scoring in zip(make_prompts(model, [5, 6, 7]), (None, PromptScoring(logprobs=2), None), strict=True):
+        request = SampleRequest(
+            prompt,
+            greedy(5),
+            None,
+            lambda r, error: outcomes.update({len(r.prompt): type(error)}),
+            num_samples=2,
+            scoring=scoring,
+        )
+        batcher.submit(request)
+    while batcher.busy:
+        batcher.step()
+    assert outcomes == {5: type(None), 6: RuntimeError, 7: type(None)}
+
+
 def test_a_cancelled_request_is_dropped_and_others_go_on(model: Llama, tokenizer: Tokenizer) -> None:
     batcher = Batcher(model, tokenizer, lambda _: {})
     finished: list[SampleRequest] = []
@@ -203,6 +279,9 @@ def test_a_cancelled_request_is_dropped_and_others_go_on(model: Llama, tokenizer
         batcher.submit(request)
     batcher.step()
     requests[0].cancelled = True
+    waiting = SampleRequest((1, 2), greedy(20), "another adapter", lambda request, _: finished.append(request))
+    waiting.cancelled = True
+    batcher.submit(waiting)
     while batcher.busy:
         batcher.step()
     assert finished == requests[1:] or finished == requests[:0:-1]
@@ -278,6 +357,19 @@ def test_draws_follow_the_distribution(temperature: float, top_k: int, top_p: fl
         assert stats.chisquare(counts[allowed], expected[allowed] / expected.sum() * draws).pvalue > 1e-3
     raw = logits.log_softmax(-1)
     assert logprobs == pytest.approx([float(raw[token]) for token in tokens], abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e-38, 5e-324])
+def test_a_tiny_temperature_is_greedy(temperature: float) -> None:
+    logits = torch.randn(4, 300, generator=torch.Generator().manual_seed(1)) * 30
+    tokens, _ = choose(logits, [SamplingParams(1, NEVER, temperature)] * 4, [random.Random(i) for i in range(4)])
+    assert tokens == logits.argmax(-1).tolist()
+
+
+def test_logits_that_are_not_numbers_give_a_token_of_the_vocabulary() -> None:
+    params = [SamplingParams(1, NEVER)] * 2
+    tokens, _ = choose(torch.full((2, 300), float("nan")), params, [random.Random(0), random.Random(1)])
+    assert all(0 <= token < 300 for token in tokens)
 
 
 def test_a_draw_at_the_very_end_is_a_possible_token() -> None:

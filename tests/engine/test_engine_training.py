@@ -276,6 +276,29 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_alone(model: Llama) ->
     assert not trainer.gradient.any()
 
 
+@pytest.mark.parametrize(
+    "params",
+    [AdamParams(eps=0.0), AdamParams(learning_rate=1e38), AdamParams(beta1=1.0), AdamParams(beta2=float("nan"))],
+)
+def test_steps_that_would_leave_nothing_finite_are_refused(params: AdamParams, model: Llama) -> None:
+    trainer = Trainer(model, LORA)
+    trainer.forward_backward(make_data(model, (20,)), CROSS_ENTROPY)
+    before = trainer.masters.clone()
+    with pytest.raises(UserFault, match="adam_params"):
+        trainer.optim_step(params)
+    assert torch.equal(trainer.masters, before)
+
+
+@pytest.mark.parametrize("name", ["ppo", "cispo"])
+def test_hopeless_old_log_probabilities_leave_a_clipped_gradient_finite(name: str, model: Llama) -> None:
+    trainer = warm_trainer(model)
+    (datum,) = policy_data(model, (20,), trainer)
+    datum.inputs["logprobs"][:] = -99_999.0
+    datum.inputs["advantages"].abs_()
+    trainer.forward_backward([datum], find_loss(name))
+    assert trainer.gradient.isfinite().all()
+
+
 def test_the_seed_decides_the_start_and_b_is_zero(model: Llama) -> None:
     first, again, other = (Trainer(model, LoraConfig(4, seed)) for seed in (1, 1, 2))
     assert torch.equal(first.masters, again.masters)

@@ -1,4 +1,4 @@
-"""The embedded Tinker server: LoRA training and sampling of a small Llama, for the unmodified Tinker SDK."""
+"""The embedded Tinker server: LoRA training and sampling of a small model, for the unmodified Tinker SDK."""
 
 import os
 

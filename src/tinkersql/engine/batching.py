@@ -43,6 +43,8 @@ class _Row:
     random: random.Random
     length: int
     """Tokens in the cache: the prompt, and all generated ones but the newest."""
+    scores_prompt: bool
+    """Whether what the request asks about its prompt is answered with this row."""
 
     @property
     def reach(self) -> int:
@@ -69,10 +71,9 @@ class Batcher:
     def __init__(self, model: Llama, tokenizer: Tokenizer, load_adapter: Callable[[Hashable], Adapter]) -> None:
         self._model, self._tokenizer, self._load_adapter = model, tokenizer, load_adapter
         self._waiting: deque[SampleRequest] = deque()
-        self._pending: deque[_Row] = deque()
         self._rows: list[_Row] = []
         self._cache = KvCache(model.config, model.dtype, model.device)
-        self._bytes_per_token = model.config.cache_bytes_per_token * model.dtype.itemsize
+        self._bytes_per_token = model.config.cache_elements_per_token * model.dtype.itemsize
         self._adapter_key: Hashable = None
         self._adapter: Adapter = {}
         self._prefix: _Prefix | None = None
@@ -85,7 +86,7 @@ class Batcher:
     @property
     def busy(self) -> bool:
         """Whether `step` has something to do."""
-        return bool(self._waiting or self._pending or self._rows)
+        return bool(self._waiting or self._rows)
 
     @torch.no_grad()
     def step(self) -> None:
@@ -103,63 +104,72 @@ class Batcher:
         for i in reversed(range(len(self._rows))):
             if self._rows[i].request.cancelled:
                 self._remove(i)
-        self._pending = deque(row for row in self._pending if not row.request.cancelled)
 
     def _fail_all(self, error: Exception) -> None:
         """A failed pass leaves the batch in no usable state: every request in it fails."""
-        requests = dict.fromkeys(row.request for row in (*self._rows, *self._pending))
+        requests = dict.fromkeys(row.request for row in self._rows)
         self._rows, self._prefix = [], None
-        self._pending.clear()
-        self._cache.clear()
+        while self._waiting and self._waiting[0] in requests:
+            self._waiting.popleft()  # some of its samples have not been admitted yet
         for request in requests:
-            request.deliver(request, error)
+            if not request.cancelled:
+                request.deliver(request, error)
+        self._cache.clear()
 
     def _admit(self) -> None:
         self._steps_since_admission = 0
-        if not self._rows and not self._pending:
-            self._switch_adapter()
-        while self._waiting and self._waiting[0].adapter == self._adapter_key:
+        for _ in range(len(self._waiting)):  # requests may be appended meanwhile
             request = self._waiting.popleft()
             if not request.cancelled:
-                self._pending.extend(_new_rows(request))
+                self._waiting.append(request)
+        if not self._rows:
+            self._switch_adapter()
         reach = max((row.reach for row in self._rows), default=0)
         admitted: list[_Row] = []
-        while self._pending and len(self._rows) + len(admitted) < MAX_ROWS:
-            reach = max(reach, self._pending[0].reach)
+        while self._waiting and self._waiting[0].adapter == self._adapter_key:
+            request = self._waiting[0]
+            reach = max(reach, len(request.prompt) + request.params.max_tokens)
             count = len(self._rows) + len(admitted) + 1
-            if count > 1 and count * reach * self._bytes_per_token > CACHE_BYTES:
+            if count > MAX_ROWS or (count > 1 and count * reach * self._bytes_per_token > CACHE_BYTES):
                 break
-            admitted.append(self._pending.popleft())
+            admitted.append(_next_row(request))
+            if len(request.sequences) == request.num_samples:
+                self._waiting.popleft()
         try:
             self._prefill(admitted)
         except Exception:
-            self._pending.extend(admitted)  # so that they are told
+            self._rows += [row for row in admitted if row not in self._rows]  # so that they are told
             raise
 
     def _switch_adapter(self) -> None:
+        """Make the adapter of the first request the batch's; requests whose adapter cannot be loaded fail."""
         while self._waiting:
             request = self._waiting[0]
-            if request.cancelled:
+            try:
+                adapter = self._load_adapter(request.adapter)
+            except Exception as error:
                 self._waiting.popleft()
-            elif request.adapter == self._adapter_key:
-                return
-            else:
-                try:
-                    self._adapter, self._adapter_key = self._load_adapter(request.adapter), request.adapter
-                except Exception as error:
-                    self._waiting.popleft()
-                    request.deliver(request, error)
+                request.deliver(request, error)
+                continue
+            if request.adapter != self._adapter_key:
+                self._cache.clear()  # NaN that one adapter leaves in masked cells would spread to the next
+            self._adapter, self._adapter_key = adapter, request.adapter
+            return
 
     def _prefill(self, rows: list[_Row]) -> None:
-        plain = [row for row in rows if row.request.scoring]  # scoring needs the hidden states of the whole prompt
-        others = [row for row in rows if not row.request.scoring]
-        prefix = self._shared_prefix(others)
-        continuing = [row for row in others if prefix and _continues(row.request.prompt, prefix.tokens)]
-        plain += [row for row in others if row not in continuing]
-        for group, past in ((plain, None), (continuing, prefix)):
-            lengths = [len(row.request.prompt) - (len(past.tokens) if past else 0) for row in group]
+        same: dict[tuple[tuple[int, ...], bool], list[_Row]] = {}
+        for row in rows:  # scoring needs the hidden states of the whole prompt, for one of its samples
+            same.setdefault((row.request.prompt, row.scores_prompt), []).append(row)
+        groups = list(same.values())
+        plain = [group for group in groups if group[0].scores_prompt]
+        others = [group for group in groups if not group[0].scores_prompt]
+        prefix = self._shared_prefix([group[0] for group in others])
+        continuing = [group for group in others if prefix and _continues(group[0].request.prompt, prefix.tokens)]
+        plain += [group for group in others if group not in continuing]
+        for chosen, past in ((plain, None), (continuing, prefix)):
+            lengths = [len(group[0].request.prompt) - (len(past.tokens) if past else 0) for group in chosen]
             for batch in micro_batches(lengths, PREFILL_TOKENS):
-                self._prefill_batch([group[i] for i in batch], past)
+                self._prefill_batch([chosen[i] for i in batch], past)
 
     def _shared_prefix(self, rows: list[_Row]) -> _Prefix | None:
         """The kept prefix if it fits, else a new one if all these prompts begin alike for long enough."""
@@ -189,29 +199,43 @@ class Batcher:
             [values[:, :, :length] for values in cache.values],
         )
 
-    def _prefill_batch(self, rows: list[_Row], prefix: _Prefix | None) -> None:
+    def _prefill_batch(self, groups: list[list[_Row]], prefix: _Prefix | None) -> None:
+        """Compute one prompt for each group of rows that share it; the other rows of the group get copies."""
         past = len(prefix.tokens) if prefix else 0
         first = len(self._rows)
-        suffixes = [row.request.prompt[past:] for row in rows]
+        leaders = [group[0] for group in groups]
+        suffixes = [row.request.prompt[past:] for row in leaders]
         packing = Packing([len(suffix) for suffix in suffixes], self._model.device)
         longest = max([past + packing.longest, *(row.length for row in self._rows)])
-        self._cache.reserve(first + len(rows), longest)
+        self._cache.reserve(first + sum(map(len, groups)), longest)
         if prefix:
             for cache, shared in ((self._cache.keys, prefix.keys), (self._cache.values, prefix.values)):
                 for tensor, part in zip(cache, shared, strict=True):
-                    tensor[first : first + len(rows), :, :past] = part
+                    tensor[first : first + len(leaders), :, :past] = part
         attend = PrefillAttention(self._cache, self._model.config.heads, first, past, packing)
         tokens = self._tensor([token for suffix in suffixes for token in suffix])
         hidden = self._model.hidden_states(tokens, packing.positions + past, attend, self._adapter)
-        for row, last in zip(rows, packing.last.tolist(), strict=True):
-            request = row.request
-            if request.scoring is not None and request.scores is None:
-                own = hidden[last + 1 - len(request.prompt) : last + 1]
-                request.scores = score_prompt(
-                    request.scoring, request.prompt, request.params, own, self._model, self._adapter
-                )
-        self._rows += rows
-        self._extend(rows, hidden[packing.last])
+        self._rows += leaders
+        source = list(range(len(leaders)))
+        for i, (group, last) in enumerate(zip(groups, packing.last.tolist(), strict=True)):
+            if group[0].scores_prompt:
+                self._score(group[0].request, hidden[last + 1 - len(group[0].request.prompt) : last + 1])
+            for follower in group[1:]:
+                self._cache.move(first + i, len(self._rows), follower.length)
+                self._rows.append(follower)
+                source.append(i)
+        self._extend(self._rows[first:], hidden[packing.last][source])
+
+    def _score(self, request: SampleRequest, hidden: Tensor) -> None:
+        """Answer what is asked about the prompt, of hidden states [len(prompt), hidden]; failing, fail the request."""
+        assert request.scoring is not None
+        try:
+            request.scores = score_prompt(
+                request.scoring, request.prompt, request.params, hidden, self._model, self._adapter
+            )
+        except Exception as error:
+            request.cancelled = True
+            request.deliver(request, error)
 
     def _decode(self) -> None:
         self._steps_since_admission += 1
@@ -229,8 +253,10 @@ class Batcher:
         logits = self._model.sharp_logits(hidden, self._adapter)
         tokens, logprobs = choose(logits, [row.request.params for row in rows], [row.random for row in rows])
         finished: set[int] = set()
-        if (k := max(row.request.params.top_logprobs for row in rows)) > 0:
-            _note_most_likely(rows, logits, k)
+        for i, row in enumerate(rows):
+            if wanted := row.request.params.top_logprobs:
+                best = logits[i].topk(wanted)
+                row.sequence.top.append((best.indices.tolist(), (best.values - logits[i].logsumexp(-1)).tolist()))
         for row, token, logprob in zip(rows, tokens, logprobs, strict=True):
             sequence, params = row.sequence, row.request.params
             sequence.tokens.append(token)
@@ -243,7 +269,7 @@ class Batcher:
                 request = self._rows[i].request
                 self._remove(i)
                 request.unfinished -= 1
-                if request.unfinished == 0:
+                if request.unfinished == 0 and not request.cancelled:
                     request.deliver(request, None)
 
     def _remove(self, i: int) -> None:
@@ -252,30 +278,23 @@ class Batcher:
         if i < len(self._rows):
             self._cache.move(len(self._rows), i, last.length)
             self._rows[i] = last
-        if not self._rows and not self._pending and not self._waiting:
+        if not self._rows and not self._waiting:
             self._cache.clear()
 
     def _tensor(self, values: Sequence[int]) -> Tensor:
         return torch.tensor(values, dtype=torch.int64, device=self._model.device)
 
 
-def _new_rows(request: SampleRequest) -> list[_Row]:
-    """A row for each sample; with a seed, sample i draws from seed + i."""
-    request.sequences = [SampledSequence() for _ in range(request.num_samples)]
-    request.unfinished = request.num_samples
-    seed = request.params.seed
-    return [
-        _Row(request, sequence, random.Random(None if seed is None else seed + i), len(request.prompt))
-        for i, sequence in enumerate(request.sequences)
-    ]
-
-
-def _note_most_likely(rows: Sequence[_Row], logits: Tensor, k: int) -> None:
-    best = logits.topk(k)
-    values = best.values - logits.logsumexp(-1, keepdim=True)
-    for row, ids, logprobs in zip(rows, best.indices.tolist(), values.tolist(), strict=True):
-        if wanted := row.request.params.top_logprobs:
-            row.sequence.top.append((ids[:wanted], logprobs[:wanted]))
+def _next_row(request: SampleRequest) -> _Row:
+    """A row for the next sample of a request; with a seed, sample i draws from seed + i."""
+    number, seed = len(request.sequences), request.params.seed
+    if number == 0:
+        request.unfinished = request.num_samples
+    request.sequences.append(SampledSequence())
+    generator = random.Random(None if seed is None else seed + number)
+    return _Row(
+        request, request.sequences[-1], generator, len(request.prompt), number == 0 and request.scoring is not None
+    )
 
 
 def _common_beginning(prompts: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

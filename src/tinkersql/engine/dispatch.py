@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tinkersql.engine.faults import UserFault
+from tinkersql.engine.faults import UserFault, out_of_memory
 from tinkersql.engine.futures import Futures, Reply
 from tinkersql.engine.sessions import Session
 from tinkersql.engine.worker import Worker
@@ -72,7 +72,7 @@ def failure(error: Exception) -> Reply:
     if isinstance(error, UserFault):
         return Reply.failure(str(error), "user")
     _log.error("a request failed", exc_info=error)
-    if _is_out_of_memory(error):
+    if out_of_memory(error):
         return Reply.failure(
             "the server ran out of memory and did not do this: send shorter or fewer sequences at once, "
             "or let it use more memory",
@@ -81,11 +81,3 @@ def failure(error: Exception) -> Reply:
     if isinstance(error, OSError):
         return Reply.failure(f"the server could not use its disk: {error}", "server")
     return Reply.failure(f"{type(error).__name__}: {' '.join(str(error).split())}", "server")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """PyTorch has an error of its own for GPUs only; on a CPU it raises a RuntimeError of its allocator."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-    )

@@ -15,3 +15,11 @@ class Busy(UserFault):
 
 class OutsideVocabulary(UserFault):
     """A request with token ids that the model does not have, so with those of another model's tokenizer."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out. PyTorch has an error of its own for GPUs only; a CPU's allocator raises RuntimeError."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )

@@ -12,6 +12,9 @@ from torch import Tensor
 from tinkersql.engine.attention import Heads, Packing, rotate_
 from tinkersql.engine.llama import LlamaConfig
 
+QUERY_BLOCK = 512
+"""Tokens of a new row that attend at once: the scores of a long prompt would not fit into memory."""
+
 GROWTH = 64
 """Capacity grows by this many positions at a time."""
 
@@ -85,9 +88,18 @@ class PrefillAttention:
         for tensor, new in ((self._cache.keys[layer], k), (self._cache.values[layer], v)):
             tensor[self._rows, :, self._past : end] = new.view(packing.rows, heads.keys, -1, heads.size)
             stored.append(tensor[self._rows, :, :end].reshape(len(k), end, heads.size))
-        scores = torch.bmm(q * heads.size**-0.5, stored[0].transpose(1, 2))
-        scores.view(len(q), heads.group, -1, end).masked_fill_(self._future, float("-inf"))
-        return packing.unpad(heads.merge(torch.bmm(scores.softmax(-1), stored[1]), packing.rows))
+        keys, values = stored
+        q = (q * heads.size**-0.5).view(len(q), heads.group, -1, heads.size)
+        out = torch.empty_like(q)
+        for start in range(0, packing.longest, QUERY_BLOCK):
+            block = slice(start, min(start + QUERY_BLOCK, packing.longest))
+            seen = self._past + block.stop  # later keys lie in the future of the whole block
+            queries = q[:, :, block].flatten(1, 2)
+            scores = torch.bmm(queries, keys[:, :seen].transpose(1, 2)).view(len(q), heads.group, -1, seen)
+            scores.masked_fill_(self._future[block, :seen], float("-inf"))
+            attended = torch.bmm(scores.softmax(-1).flatten(1, 2), values[:, :seen])
+            out[:, :, block] = attended.view(len(q), heads.group, -1, heads.size)
+        return packing.unpad(heads.merge(out, packing.rows))
 
 
 class DecodeAttention:

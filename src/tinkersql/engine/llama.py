@@ -50,7 +50,7 @@ class LlamaConfig:
     """Whether each query and key head is normalised (Qwen3)."""
 
     @property
-    def cache_bytes_per_token(self) -> int:
+    def cache_elements_per_token(self) -> int:
         """Elements of keys and values that one token leaves in the cache, over all layers."""
         return 2 * self.layers * self.heads.keys * self.heads.size
 

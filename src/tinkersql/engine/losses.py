@@ -20,13 +20,21 @@ from tinkersql.engine.faults import UserFault
 Inputs = Mapping[str, Tensor]
 Options = Mapping[str, float]
 
+MOST_LOG_RATIO = 80.0
+"""Where float32 still holds the exponential."""
+
 
 def _cross_entropy(logprobs: Tensor, inputs: Inputs, _: Options) -> Tensor:
     return -inputs["weights"] * logprobs
 
 
+def _ratio(logprobs: Tensor, inputs: Inputs) -> Tensor:
+    """exp(logprobs - q), kept finite: an infinite ratio has no gradient, not even where it is clipped."""
+    return (logprobs - inputs["logprobs"]).clamp(max=MOST_LOG_RATIO).exp()
+
+
 def _importance_sampling(logprobs: Tensor, inputs: Inputs, _: Options) -> Tensor:
-    return -(logprobs - inputs["logprobs"]).exp() * inputs["advantages"]
+    return -_ratio(logprobs, inputs) * inputs["advantages"]
 
 
 def _clipped(ratio: Tensor, options: Options) -> Tensor:
@@ -34,13 +42,12 @@ def _clipped(ratio: Tensor, options: Options) -> Tensor:
 
 
 def _ppo(logprobs: Tensor, inputs: Inputs, options: Options) -> Tensor:
-    ratio, advantages = (logprobs - inputs["logprobs"]).exp(), inputs["advantages"]
+    ratio, advantages = _ratio(logprobs, inputs), inputs["advantages"]
     return -torch.minimum(ratio * advantages, _clipped(ratio, options) * advantages)
 
 
 def _cispo(logprobs: Tensor, inputs: Inputs, options: Options) -> Tensor:
-    ratio = (logprobs.detach() - inputs["logprobs"]).exp()
-    return -_clipped(ratio, options) * logprobs * inputs["advantages"]
+    return -_clipped(_ratio(logprobs.detach(), inputs), options) * logprobs * inputs["advantages"]
 
 
 def _dro(logprobs: Tensor, inputs: Inputs, options: Options) -> Tensor:

@@ -22,6 +22,9 @@ from tinkersql.engine.training import Datum, PassResult
 MAX_ELEMENTS = 1 << 24
 """Most elements of all tensors in a request: a few bytes of a sparse one can stand for any number."""
 
+MAX_WIDTH = 1024
+"""Most targets of one position."""
+
 _NUMPY = {pb.DTYPE_FLOAT32: np.float32, pb.DTYPE_INT64: np.int64, pb.DTYPE_INT32: np.int32}
 
 
@@ -75,7 +78,7 @@ def read_data(message: pb.ForwardBackwardRequest, model: LlamaConfig, loss: Loss
     if not message.data:
         raise UserFault("the request holds no data")
     tensors = [tensor for datum in message.data for tensor in datum.loss_fn_inputs.values()]
-    if sum(int(np.prod(tensor.shape, dtype=object)) for tensor in tensors) > MAX_ELEMENTS:
+    if sum(abs(int(np.prod(tensor.shape, dtype=object))) for tensor in tensors) > MAX_ELEMENTS:
         raise UserFault(f"the tensors of loss_fn_inputs have more than {MAX_ELEMENTS} elements: send less data at once")
     return [_read_datum(datum, f"datum {i}", model, loss) for i, datum in enumerate(message.data)]
 
@@ -102,8 +105,9 @@ def _read_datum(datum: pb.Datum, where: str, model: LlamaConfig, loss: Loss) -> 
     targets = _read_tensor(datum.loss_fn_inputs["target_tokens"], f"{where}: target_tokens")
     if targets.dtype.kind != "i":
         raise UserFault(f"{where}: target_tokens must be integers")
-    if len(targets) != length or targets.ndim > 1 + loss.soft_targets or not targets.size:
-        shapes = f"[{length}]" + (f" or [{length}, K]" if loss.soft_targets else "")
+    width = targets[0].size if targets.size else 0
+    if len(targets) != length or targets.ndim > 1 + loss.soft_targets or not 1 <= width <= MAX_WIDTH:
+        shapes = f"[{length}]" + (f" or [{length}, K], K at most {MAX_WIDTH}" if loss.soft_targets else "")
         raise UserFault(
             f"{where}: target_tokens has shape {list(targets.shape)}, and model_input has {length} tokens: "
             f"they must agree, as in {shapes}"

@@ -231,7 +231,7 @@ class Sample(BaseModel):
         for name, count, positions in (
             ("topk_prompt_logprobs", self.topk_prompt_logprobs, len(prompt)),
             ("prompt_alt_tokens_k", self.prompt_alt_tokens_k, len(prompt)),
-            ("topk_sample_logprobs", self.topk_sample_logprobs, max_tokens),
+            ("topk_sample_logprobs", self.topk_sample_logprobs, max_tokens * self.num_samples),
         ):
             if count > model.vocab_size or count * positions > MAX_CELLS:
                 raise UserFault(f"{name} = {count} at {positions} positions: at most {MAX_CELLS} cells are computed")
@@ -256,7 +256,11 @@ class Sample(BaseModel):
         scored = min(self.prompt_logprobs_last_n or length, length) if self.prompt_logprobs else 0
         targets = None
         if (given := self.target_prompt_logprobs) is not None:
-            if given.shape[0] != length - 1 or given.shape[1] < 1 or given.shape[0] * given.shape[1] > MAX_CELLS:
+            if (
+                given.shape[0] != length - 1
+                or not 1 <= given.shape[1] <= vocab_size
+                or length * given.shape[1] > MAX_CELLS
+            ):
                 raise UserFault(
                     f"target_prompt_logprobs has the shape {given.shape}: it needs {length - 1} rows, one for "
                     f"each token of the prompt but the first, and at most {MAX_CELLS} cells"

@@ -87,7 +87,7 @@ class SampleRequest:
     scores: PromptScores | None = None
     """None until computed."""
     sequences: list[SampledSequence] = field(default_factory=list)
-    """Filled with `num_samples` sequences when the request is admitted."""
+    """One for each sample that has been admitted so far, up to `num_samples`."""
     unfinished: int = 0
 
 
@@ -111,8 +111,9 @@ def filtered(logits: Tensor, params: Sequence[SamplingParams]) -> Tensor:
 
     At temperature 0 only the most likely token is left.
     """
-    temperatures = torch.tensor([p.temperature or 1.0 for p in params], device=logits.device)
-    scaled = logits / temperatures[:, None]
+    # Below LOWEST_TEMPERATURE a draw is the most likely token anyway, and float32 would overflow.
+    temperatures = torch.tensor([max(p.temperature, LOWEST_TEMPERATURE) if p.temperature else 1.0 for p in params])
+    scaled = (logits - logits.amax(-1, keepdim=True)) / temperatures.to(logits.device)[:, None]
     greedy = [i for i, p in enumerate(params) if p.temperature == 0]
     limited = [i for i, p in enumerate(params) if p.temperature > 0 and (0 < p.top_k < logits.shape[1] or p.top_p < 1)]
     for i in greedy:
@@ -135,8 +136,13 @@ def _keep_(row: Tensor, kept: Tensor) -> None:
     row[kept] = values
 
 
+LOWEST_TEMPERATURE = 1e-6
+
 BLOCK = 256
 """Tokens whose probabilities `draw` sums up at once."""
+
+MOST_DRAWS = 1 << 14
+"""Draws for which `draw` has a block each in memory at once."""
 
 
 def draw(logits: Tensor, uniform: Tensor) -> Tensor:
@@ -146,15 +152,16 @@ def draw(logits: Tensor, uniform: Tensor) -> Tensor:
     whole vocabulary costs more than the rest of a decoding step.
     """
     n, vocab = logits.shape
-    uniform = uniform.to(logits.device)
+    rows = torch.arange(n, device=logits.device)[:, None]
     weights = (logits - logits.amax(-1, keepdim=True)).exp_()
     blocks = pad(weights, (0, -vocab % BLOCK)).view(n, -1, BLOCK)
-    sums = blocks.sum(-1, dtype=torch.float64)
-    running = sums.cumsum(-1)
-    block, rest = _invert(running, uniform * running[:, -1:])
-    inside = blocks[torch.arange(n, device=logits.device)[:, None], block].double().cumsum(-1)
-    token, _ = _invert(inside, rest[:, :, None])
-    return block * BLOCK + token.squeeze(-1)
+    running = blocks.sum(-1, dtype=torch.float64).cumsum(-1)
+    tokens = []
+    for numbers in uniform.to(logits.device).split(max(1, MOST_DRAWS // n), 1):
+        block, rest = _invert(running, numbers * running[:, -1:])
+        token, _ = _invert(blocks[rows, block].double().cumsum(-1), rest[:, :, None])
+        tokens.append(block * BLOCK + token.squeeze(-1))
+    return torch.cat(tokens, 1).clamp_(max=vocab - 1)  # logits that are NaN could lead beyond
 
 
 def _invert(running: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:

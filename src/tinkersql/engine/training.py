@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from tinkersql.engine.attention import Packing, causal_attention, flash_attention
-from tinkersql.engine.faults import UserFault
+from tinkersql.engine.faults import UserFault, out_of_memory
 from tinkersql.engine.llama import Llama
 from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.losses import Loss
@@ -59,6 +59,11 @@ class AdamParams:
         for name, value in vars(self).items():
             if not math.isfinite(value) or value < 0:
                 raise UserFault(f"adam_params.{name} = {value} must be a finite number of at least 0")
+        if self.eps == 0:
+            raise UserFault("adam_params.eps = 0 divides zero by zero where a parameter has had no gradient: use 1e-12")
+        for name in ("learning_rate", "weight_decay"):
+            if getattr(self, name) > 1e6:
+                raise UserFault(f"adam_params.{name} = {getattr(self, name)} leaves no weight finite")
         for name in ("beta1", "beta2"):
             if getattr(self, name) >= 1:
                 raise UserFault(f"adam_params.{name} = {getattr(self, name)} must be below 1")
@@ -124,7 +129,7 @@ class Trainer:
             except BaseException as error:
                 if before is not None:
                     self.gradient.copy_(before)  # a pass that fails half-way leaves no trace
-                if not _out_of_memory(error) or budget < min(len(datum.tokens) for datum in data):
+                if not out_of_memory(error) or budget < max(len(datum.tokens) for datum in data):
                     raise
             budget //= 2
             _log.warning("out of memory: trying again with micro-batches of %d tokens", budget)
@@ -132,16 +137,21 @@ class Trainer:
     def _run_micro_batches(
         self, data: Sequence[Datum], loss: Loss, budget: int, *, backward: bool, everywhere: bool
     ) -> PassResult:
-        logprobs: dict[int, Tensor] = {}
+        parts: list[tuple[list[int], Tensor]] = []
         losses: list[Tensor] = []
         for rows in micro_batches([len(datum.tokens) for datum in data], budget):
-            chosen = [data[i] for i in rows]
-            values, part = self._run_micro_batch(chosen, loss, backward=backward, everywhere=everywhere)
-            losses.append(part)
-            for i, row in zip(rows, values.split([len(datum.tokens) for datum in chosen]), strict=True):
-                logprobs[i] = row[:, : data[i].width].reshape(data[i].targets.shape)
+            values, loss_there = self._run_micro_batch(
+                [data[i] for i in rows], loss, backward=backward, everywhere=everywhere
+            )
+            parts.append((rows, values))
+            losses.append(loss_there)
         # Only here the host waits for the device.
-        return PassResult([logprobs[i].cpu() for i in range(len(data))], float(torch.stack(losses).sum()))
+        total = float(torch.stack(losses).sum())
+        logprobs: dict[int, Tensor] = {}
+        for rows, values in parts:
+            for i, row in zip(rows, values.cpu().split([len(data[i].tokens) for i in rows]), strict=True):
+                logprobs[i] = row[:, : data[i].width].reshape(data[i].targets.shape)
+        return PassResult([logprobs[i] for i in range(len(data))], total)
 
     def _run_micro_batch(
         self, data: Sequence[Datum], loss: Loss, *, backward: bool, everywhere: bool
@@ -224,10 +234,3 @@ def micro_batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
 def _stack(rows: Sequence[Tensor], width: int) -> Tensor:
     """Rows of [N] or [N, K <= width], one below the other: [sum of N, width]; what is missing is zero."""
     return torch.cat([pad(row.reshape(len(row), -1), (0, width - row[0].numel())) for row in rows])
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    """Whether that is how PyTorch says that memory ran out: on the CPU it raises a plain RuntimeError."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
