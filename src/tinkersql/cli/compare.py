@@ -8,8 +8,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tinkersql.adapters.explanation import explanation
-from tinkersql.cli.pairs import compare_pairs
 from tinkersql.console import printable
 from tinkersql.equivalence import Assumptions, Comparison, Verdict
 from tinkersql.equivalence import compare as judge
@@ -77,6 +75,8 @@ def compare(
             raise SettingsError("--pairs takes the queries from its file: leave out SCHEMA, GOLD and PREDICTED")
         if as_json and out is None:
             raise SettingsError("--json with --pairs prints a summary: say with --out where the rows go")
+        from tinkersql.cli.pairs import compare_pairs  # here, because --help needs none of it
+
         raise typer.Exit(compare_pairs(pairs, out, ray, workers, step, as_json))
     if schema is None or gold is None or predicted is None:
         raise SettingsError("compare needs SCHEMA GOLD PREDICTED, or --pairs FILE")
@@ -123,6 +123,8 @@ def _why(error: Exception) -> str:
 def _show(answer: Comparison, gold: str) -> None:
     """The explanation; its first line has the verdict's colour, and its last part is dim."""
     console = Console(highlight=False)
+    from tinkersql.adapters.explanation import explanation
+
     first, _, rest = explanation(answer, gold).partition("\n")
     body, _, last = rest.rpartition("\n\n")
     console.out(first, style=f"bold {_COLOURS.get(answer.verdict, 'magenta')}")
