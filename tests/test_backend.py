@@ -1,6 +1,7 @@
 import json
 import shutil
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tinkersql import embedded
 from tinkersql.backend import connect
 from tinkersql.console import Silent
 from tinkersql.errors import BackendError, ModelError, SettingsError
@@ -158,6 +160,25 @@ def test_a_server_that_dies_is_noticed_at_once(tiny_model, tmp_path) -> None:
 
     with pytest.raises(BackendError, match="the embedded server died: exit code -9"):
         wait_for_a_killed_server()
+
+
+@pytest.mark.parametrize(
+    ("says", "told"), [("sleep 0", "after 1 seconds"), ("echo hello", "it said 'hello'"), ("echo []", "it said '[]'")]
+)
+def test_a_server_that_never_gets_ready_is_one_line_and_ended(says, told, tiny_model, tmp_path, monkeypatch) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{says}\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(embedded, "START_SECONDS", 1.0 if told.startswith("after") else 60.0)
+    (tmp_path / "run" / "store").mkdir(parents=True)
+    settings = resolve("cpu", {"model": str(tiny_model)}).settings
+    with pytest.raises(BackendError) as caught, connect(settings, tmp_path / "run" / "store", Silent()):
+        pass
+    assert str(caught.value).startswith("the embedded server did not start: ")
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert [child for child in psutil.Process().children() if "1000" in child.cmdline()] == []
 
 
 def test_an_unknown_local_model(monkeypatch, tmp_path) -> None:

@@ -1,22 +1,26 @@
 """The embedded Tinker server as a child process: started, watched and stopped."""
 
+import contextlib
 import json
 import os
+import queue
 import secrets
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tinkersql.errors import BackendError
 from tinkersql.models import Model
 
+START_SECONDS = 900.0
+"""How long the server may take to load its model, which may have to come from a slow disk."""
 
-@contextmanager
+
+@contextlib.contextmanager
 def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
     """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key."""
     key = f"tml-{secrets.token_urlsafe(24)}"
@@ -50,16 +54,27 @@ def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
 
 def _address(child: "subprocess.Popen[str]", log: Path) -> str:
     """The address in the server's ready line."""
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
     assert child.stdout is not None
+    read = child.stdout.readline
+    threading.Thread(target=lambda: said.put(read()), daemon=True).start()
     try:
-        ready: Any = json.loads(child.stdout.readline())
+        line = said.get(timeout=START_SECONDS)
+        ready: Any = json.loads(line)
         return str(ready["base_url"])
+    except queue.Empty:
+        reason = f"it was not ready after {START_SECONDS:.0f} seconds"
     except (ValueError, KeyError, TypeError):
-        child.wait(timeout=30)
-        raise BackendError(f"the embedded server did not start: {_last_words(child, log)}") from None
+        reason = f"it said {line.strip()[:200]!r}" if line else ""
+    if not reason:  # it has ended, or is about to
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=30)
+    child.kill()
+    child.wait()
+    raise BackendError(f"the embedded server did not start: {reason or _last_words(child, log)}")
 
 
-@contextmanager
+@contextlib.contextmanager
 def _death_noticed(child: "subprocess.Popen[str]", log: Path) -> Iterator[None]:
     """Raise in the main thread, whatever it waits for, when the child dies: the SDK would retry for minutes."""
     if threading.current_thread() is not threading.main_thread():

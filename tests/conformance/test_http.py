@@ -3,7 +3,8 @@
 import json
 import re
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ import tinker
 import zstandard
 
 from server_process import running_server
-from tinkersql.engine import bodies
+from tinkersql.engine import bodies, protocol, samplers, server, sessions
 from tinkersql.engine.rest import REFUSED
+from tinkersql.engine.worker import Worker
 
 if TYPE_CHECKING:
     from conftest import RunningEngine
@@ -41,11 +43,39 @@ ENDPOINTS += [(method, f"training_runs/x/checkpoints/weights/y{end}") for method
 ENDPOINTS += REFUSED
 
 
+PROMPT = {"chunks": [{"tokens": [5, 6, 7], "type": "encoded_text"}]}
+
+
+def client_of(engine: "RunningEngine") -> httpx.Client:
+    base = f"{engine.base_url}/api/v1/"
+    return httpx.Client(base_url=base, headers={"X-API-Key": engine.key}, trust_env=False, timeout=60)
+
+
 @pytest.fixture
 def http(engine: "RunningEngine") -> Iterator[httpx.Client]:
-    base = f"{engine.base_url}/api/v1/"
-    with httpx.Client(base_url=base, headers={"X-API-Key": engine.key}, trust_env=False) as client:
+    with client_of(engine) as client:
         yield client
+
+
+@pytest.fixture
+def sampler(http: httpx.Client, engine: "RunningEngine") -> Iterator[str]:
+    """The id of a sampler of the base model, in a session of its own."""
+    session = http.post("create_session", json={}).json()["session_id"]
+    body = {"session_id": session, "sampling_session_seq_id": 0, "base_model": engine.model}
+    yield http.post("create_sampling_session", json=body).json()["sampling_session_id"]
+    http.post(f"sessions/{session}/finish", json={})
+
+
+def answer_of(http: httpx.Client, future: dict[str, Any]) -> httpx.Response:
+    """The answer of a future, however long it takes."""
+    while (answer := http.post("retrieve_future", json={"request_id": future["request_id"]})).status_code == 408:
+        pass
+    return answer
+
+
+def result(http: httpx.Client, future: dict[str, Any]) -> dict[str, Any]:
+    """The JSON answer of a future."""
+    return answer_of(http, future).json()
 
 
 @pytest.mark.parametrize("key", [None, "", "tml-", "tml-test-key2", "TML-TEST-KEY", "ÿ".encode("latin-1")])
@@ -76,6 +106,81 @@ def test_bodies_that_make_no_sense_are_refused_with_json(body: bytes, http: http
             if answer.status_code >= 400:
                 assert answer.json()["detail"]
     assert http.get("healthz").status_code == 200
+
+
+@pytest.mark.parametrize("half", [b"\\ud800", b"\xed\xa0\x80"])
+def test_half_of_a_surrogate_pair_is_refused_before_it_is_stored(half: bytes, http: httpx.Client, sampler: str) -> None:
+    session = sampler.split(":")[0]
+    model = {"session_id": session, "model_seq_id": 0, "base_model": "test/tiny-llama", "lora_config": {"rank": 1}}
+    model_id = http.post("create_model", json=model).json()["model_id"]
+    save: dict[str, Any] = {"model_id": model_id, "seq_id": 1, "path": "x"}
+    sample = {"sampling_session_id": sampler, "seq_id": 0, "prompt": PROMPT}
+    for path, body in (
+        ("create_session", {"display_name": "HALF"}),
+        ("create_session", {"user_metadata": {"HALF": "x"}}),
+        ("create_model", {**model, "model_seq_id": 1, "user_metadata": {"a": {"b": ["HALF"]}}}),
+        ("save_weights", {**save, "user_metadata": {"a": "HALF"}}),
+        ("asample", {**sample, "sampling_params": {"stop": ["HALF"]}}),
+    ):
+        refused = http.post(path, content=json.dumps(body).encode().replace(b"HALF", half))
+        assert refused.status_code == 422, path
+        assert "\n" not in refused.json()["detail"]
+    assert http.get("training_runs").status_code == http.get("sessions").status_code == 200
+    whole = {**save, "user_metadata": {"a": "\U0001f600"}}  # a pair, and its number is still free
+    assert "path" in result(http, http.post("save_weights", json=whole).json())
+    assert http.get(f"training_runs/{model_id}/checkpoints").json()["checkpoints"][0]["user_metadata"] == {
+        "a": "\U0001f600"
+    }
+
+
+def test_an_unforeseen_failure_to_read_a_sample_is_its_answer(
+    http: httpx.Client, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    sample = {"sampling_session_id": sampler, "prompt": PROMPT, "sampling_params": {"max_tokens": 2}}
+    with monkeypatch.context() as patched:
+        patched.setattr(protocol.Sample, "request", fail)
+        failed = result(http, http.post("asample", json={**sample, "seq_id": 0}).json())
+    assert (failed["category"], "ran out of memory" in failed["error"]) == ("server", True)
+    next_one = http.post("asample", json={**sample, "seq_id": 1}).json()
+    assert answer_of(http, next_one).headers["content-type"] == "application/x-protobuf"
+
+
+def test_samples_in_flight_are_counted_not_requests(
+    http: httpx.Client, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samplers, "MAX_WAITING_SAMPLES", 8)
+    monkeypatch.setattr(Worker, "sample", lambda *_: None)  # they wait for ever
+
+    def sample(number: int, count: int) -> httpx.Response:
+        body = {"sampling_session_id": sampler, "seq_id": number, "prompt": PROMPT, "num_samples": count}
+        return http.post("asample", json=body)
+
+    first, second = sample(0, 4), sample(1, 4)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert sample(2, 1).status_code == 429
+    http.post("cancel_future", json={"request_id": first.json()["request_id"]})
+    assert sample(2, 1).status_code == 200
+    assert sample(3, 3).status_code == 200
+    assert sample(4, 1).status_code == 429
+
+
+def test_reading_does_not_keep_a_session_alive(
+    start_engine: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", 1.0)
+    with start_engine(tmp_path / "store") as engine, client_of(engine) as http:
+        read, living = (http.post("create_session", json={}).json()["session_id"] for _ in range(2))
+        body = {"session_id": read, "sampling_session_seq_id": 0, "base_model": engine.model}
+        sampler = http.post("create_sampling_session", json=body).json()["sampling_session_id"]
+        deadline = time.monotonic() + 60
+        while {http.get(f"sessions/{read}").status_code, http.get(f"samplers/{sampler}").status_code} == {200}:
+            http.post("session_heartbeat", json={"session_id": living})
+            assert time.monotonic() < deadline
+        assert http.get(f"sessions/{read}").status_code == 404
 
 
 def test_unknown_paths_and_methods_are_json_too(http: httpx.Client) -> None:

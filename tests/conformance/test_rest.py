@@ -1,6 +1,7 @@
 """The REST surface through the unmodified SDK: listing, keeping, publishing and downloading checkpoints."""
 
 import json
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tinker import types
 
 from tinkersql.engine import links, server
 from tinkersql.engine.rest import REFUSED
+from tinkersql.engine.store import Store
 
 if TYPE_CHECKING:
     from conftest import RunningEngine
@@ -218,6 +220,34 @@ def test_the_sweep_deletes_what_has_expired(
         while list((tmp_path / "store").glob("*/weights/gone")):
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_a_sweep_that_fails_is_logged_and_not_the_last(
+    start_engine: Callable[..., Any],
+    new_model: NewModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0.1)
+    delete_expired, failed = Store.delete_expired, threading.Event()
+
+    def fail_once(store: Store) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("not this time")
+        delete_expired(store)
+
+    with start_engine(tmp_path / "store") as running, running.client() as service:
+        monkeypatch.setattr(Store, "delete_expired", fail_once)
+        new_model(service).save_state("gone", ttl_seconds=1).result()
+        assert failed.wait(60)
+        deadline = time.monotonic() + 60
+        while list((tmp_path / "store").glob("*/weights/gone")):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert "tidying up failed" in caplog.text
+    assert "not this time" in caplog.text
 
 
 def test_what_only_the_hosted_service_has_is_refused_with_a_reason(

@@ -1,5 +1,6 @@
 """Sampling through the unmodified SDK over a real socket."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,6 +203,25 @@ def test_a_deleted_checkpoint_fails_its_sampler_clearly(
     tinker.RestClient(base_url=engine.base_url, api_key=engine.key).delete_checkpoint_from_tinker_path(path).result()
     with pytest.raises(tinker.RequestFailedError, match="deleted or replaced"):
         answer(sampler)
+
+
+@pytest.mark.parametrize("how", ["deleted", "expired"])
+def test_a_checkpoint_that_is_gone_is_not_sampled_from_memory(
+    how: str, service: tinker.ServiceClient, new_model: NewModel, engine: "RunningEngine"
+) -> None:
+    path = new_model(service).save_weights_for_sampler("gone").result().path
+    sampler = service.create_sampling_client(model_path=path).result()
+    base = service.create_sampling_client(base_model=engine.model).result()
+    assert len(answer(sampler)) == len(answer(base)) == 12
+    rest = tinker.RestClient(base_url=engine.base_url, api_key=engine.key)
+    if how == "deleted":
+        rest.delete_checkpoint_from_tinker_path(path).result()
+    else:
+        rest.set_checkpoint_ttl_from_tinker_path(path, 1).result()
+        time.sleep(1.1)
+    with pytest.raises(tinker.RequestFailedError, match="deleted or replaced"):
+        answer(sampler)
+    assert len(answer(base)) == 12
 
 
 def test_a_cancelled_sample_stops_and_others_go_on(service: tinker.ServiceClient, engine: "RunningEngine") -> None:

@@ -170,6 +170,23 @@ def test_a_deprecated_load_into_an_existing_model_works(
     same(logprobs(client, probe), expected)
 
 
+def test_a_deprecated_load_of_what_is_no_such_model_is_refused(
+    service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData, engine: "RunningEngine"
+) -> None:
+    client, larger = new_model(service), new_model(service, train_unembed=True)
+    train(client, make_data())
+    expected = logprobs(client, make_data(seed=50))
+    more = larger.save_state("more").result().path
+    other = new_model(service).save_state("other").result().path
+    run = engine.store / other.removeprefix("tinker://").split("/")[0].replace(":", "_") / "run.json"
+    run.write_text(run.read_text().replace(engine.model, "org/of-equal-shape"))
+    for path, message in ((more, "other LoRA settings"), (other, "unknown base model 'org/of-equal-shape'")):
+        with pytest.warns(FutureWarning), pytest.raises(tinker.RequestFailedError, match=message) as caught:
+            client.load_state(path).result()
+        assert caught.value.category.value == "user"
+    same(logprobs(client, make_data(seed=50)), expected)
+
+
 def test_two_runs_do_not_disturb_each_other(
     service: tinker.ServiceClient, new_model: NewModel, make_data: MakeData
 ) -> None:

@@ -89,10 +89,11 @@ def test_failures_to_start_are_one_line(
         (start(key=""), "TINKERSQL_SERVER_KEY"),
         (start(key="secret"), "must start with 'tml-'"),
         (start("--host", "0.0.0.0"), "--allow-remote"),
+        (start("--threads", "-1"), "--threads -1"),
     ]
     with taken:
         for child, message in failures:
-            out, errors = child.communicate(timeout=60)
+            out, errors = child.communicate(timeout=300)
             assert child.returncode in (1, 2)
             assert out == ""
             assert errors.startswith("error: ")

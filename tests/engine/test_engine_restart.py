@@ -103,6 +103,9 @@ def test_a_model_is_created_again_only_before_it_was_used(tiny_model: Path, tmp_
         assert server.http.post("retrieve_future", json={"request_id": "sample-gone"}).status_code == 410
         told = server.result(lost).json()
         assert (told["category"], "server restarted" in told["error"]) == ("server", True)
+        unused = f"{session}:train:0"
+        early = server.http.post("optim_step", json={"model_id": unused, "seq_id": 1, "adam_params": {}})
+        assert (early.status_code, "server restarted: go on from" in early.json()["detail"]) == (404, True)
         again = server.post("create_model", model_seq_id=0, **create)
         assert server.result(again).json()["model_id"] == f"{session}:train:0"
         refused = server.http.post("create_model", json={**create, "model_seq_id": 1})
@@ -141,6 +144,25 @@ def test_a_sampler_of_a_replaced_checkpoint_says_so_after_a_restart(
         assert "deleted or replaced" in failed["error"]
         assert failed["category"] == "user"
         assert "has ended" in post(engine, "asample", sampling_session_id=f"{session}:sample:8", seq_id=0)["detail"]
+
+
+def test_an_unnamed_snapshot_is_on_disk_before_its_sampler_is_recorded(
+    start_engine: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        fsync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with start_engine(tmp_path / "store") as engine, engine.client() as service:
+        client = service.create_lora_training_client(base_model=engine.model, rank=2).result()
+        client.save_weights_and_get_sampling_client().result()
+    recorded = next(i for i, name in enumerate(synced) if "~sampler-" in name)
+    snapshot = next(name for name in synced if name.startswith("snapshot-"))
+    assert {"adapter_config.json", "adapter_model.safetensors", snapshot} <= set(synced[:recorded])
 
 
 @pytest.fixture

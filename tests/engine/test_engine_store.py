@@ -1,10 +1,14 @@
 """Checkpoints on disk: PEFT reads them, names stay inside the store, an interrupted save is never listed."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import peft
 import pytest
@@ -21,7 +25,7 @@ from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama
 from tinkersql.engine.lora import LoraConfig
 from tinkersql.engine.losses import find_loss
-from tinkersql.engine.store import RunInfo, Store, read_adapter, read_optimizer
+from tinkersql.engine.store import Checkpoint, RunInfo, Store, read_adapter, read_optimizer
 from tinkersql.engine.training import AdamParams, Datum, Trainer
 from tinkersql.errors import RunError
 
@@ -123,24 +127,103 @@ def test_a_taken_name_is_refused_unless_it_may_be_overwritten(store: Store, trai
 
 def test_a_checkpoint_that_is_being_overwritten_is_there_all_the_time(store: Store, trainer: Trainer) -> None:
     path = store.save(RUN, "weights", "x", trainer).path
-    done = threading.Event()
+    looked, done = threading.Event(), threading.Event()
 
-    def overwrite() -> None:
+    def look() -> int:
+        looks = 0
+        while not done.is_set():
+            assert store.find(path).path == path
+            assert [checkpoint.path for checkpoint in store.checkpoints()] == [path]
+            looks += 1
+            looked.set()
+        return looks
+
+    with ThreadPoolExecutor() as pool:
+        looks = pool.submit(look)
         try:
             for _ in range(60):
                 store.save(RUN, "weights", "x", trainer, overwrite=True)
+                looked.wait(60)  # at least once between any two saves, and mostly during them
+                looked.clear()
         finally:
             done.set()
+        assert looks.result() >= 60
 
-    thread = threading.Thread(target=overwrite)
-    thread.start()
-    looks = 0
-    while not done.is_set():
-        assert store.find(path).path == path
-        assert [checkpoint.path for checkpoint in store.checkpoints()] == [path]
-        looks += 1
-    thread.join()
-    assert looks > 60
+
+@pytest.fixture
+def held_save(
+    store: Store, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Future[Checkpoint], threading.Event]]:
+    """An overwriting save of "x" that has come half-way, and what lets it go on."""
+    store.save(RUN, "weights", "x", trainer)
+    trainer.masters.add_(1)
+    half_way, go_on = threading.Event(), threading.Event()
+    write_optimizer = store_module.write_optimizer
+
+    def held(path: Path, trainer: Trainer) -> None:
+        half_way.set()
+        assert go_on.wait(60)
+        write_optimizer(path, trainer)
+
+    monkeypatch.setattr(store_module, "write_optimizer", held)
+    with ThreadPoolExecutor() as pool:
+        save = pool.submit(store.save, RUN, "weights", "x", trainer, overwrite=True)
+        assert half_way.wait(60)
+        try:
+            yield save, go_on
+        finally:
+            go_on.set()
+
+
+@pytest.mark.parametrize("how", ["deleted", "expired"])
+def test_a_delete_during_an_overwriting_save_leaves_the_new_weights(
+    how: str, held_save: tuple[Future[Checkpoint], threading.Event], store: Store, trainer: Trainer, model: Llama
+) -> None:
+    save, go_on = held_save
+    path = f"tinker://{RUN.run_id}/weights/x"
+    if how == "deleted":
+        store.delete(path)
+    else:
+        store.change(path, expires_at="2020-01-01T00:00:00+00:00")
+        store.delete_expired()
+    assert store.checkpoints() == []
+    go_on.set()
+    assert torch.equal(read_adapter(save.result(60).folder, model.config, LORA), trainer.masters)
+    assert [checkpoint.path for checkpoint in store.checkpoints()] == [path]
+    assert list(store.root.rglob(".*~*")) == []
+
+
+def test_a_change_never_undoes_an_overwrite(store: Store, trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.save(RUN, "weights", "x", trainer, user_metadata={"save": "first"}).path
+    write_json = store.owner.write_json
+    with ThreadPoolExecutor() as pool:
+        saves: list[Future[Checkpoint]] = []
+
+        def write_late(target: Path, content: Mapping[str, Any]) -> None:
+            second = {"overwrite": True, "user_metadata": {"save": "second"}}
+            saves.append(pool.submit(store.save, RUN, "weights", "x", trainer, **second))
+            wait(saves, timeout=0.5)  # time enough to replace what was read, were that possible
+            write_json(target, content)
+
+        monkeypatch.setattr(store.owner, "write_json", write_late)
+        store.change(path, public=True)
+        assert saves[0].result(60).user_metadata == {"save": "second"}
+    assert store.find(path).user_metadata == {"save": "second"}
+
+
+def test_what_an_overwrite_could_not_delete_neither_blocks_the_next_nor_comes_back(
+    store: Store, trainer: Trainer
+) -> None:
+    folder = store.save(RUN, "weights", "x", trainer).folder
+    for act in (
+        lambda: store.save(RUN, "weights", "x", trainer, overwrite=True),
+        lambda: store.delete(f"tinker://{RUN.run_id}/weights/x"),
+    ):
+        shutil.copytree(folder, store.owner.aside(folder))
+        act()
+    assert list(folder.parent.iterdir()) == []
+    store.close()
+    assert Store(store.root).checkpoints() == []
 
 
 NAMES = ["", ".", "..", "../x", "a/b", "/etc", "a\0b", ".hidden", "x" * 129, "a b", "é", "~", "weights\n"]
@@ -180,6 +263,8 @@ def test_what_a_killed_process_left_is_tidied_up(store: Store, trainer: Trainer)
     half.mkdir()
     moved.rename(moved.parent / ".old~0123456789abcdef~moved")
     (kept.parent.parent / ".new~0123456789abcdef~run.json").write_text("{")
+    starting = store.root / ".new~0123456789abcdef~.owner-0123456789abcdef"  # a process that locks it this moment
+    starting.write_text("")
     busy = store.owner.temporary(kept.parent / "busy")  # this store still lives
     busy.mkdir()
     other = Store(store.root)
@@ -190,6 +275,7 @@ def test_what_a_killed_process_left_is_tidied_up(store: Store, trainer: Trainer)
     store.close()
     Store(store.root).close()
     assert not busy.exists()
+    assert starting.exists()
     assert list(store.root.glob(".owner-*")) == []
 
 
@@ -242,11 +328,30 @@ def test_links_do_not_lead_out_of_the_store(store: Store, trainer: Trainer, tmp_
     assert Store(through_a_link).find(f"tinker://{RUN.run_id}/weights/good").name == "good"
 
 
-def test_a_damaged_checkpoint_does_not_hide_the_others(store: Store, trainer: Trainer) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"time": 5}',
+        '{"time": "soon"}',
+        '{"time": "2026-01-01T00:00:00+00:00", "expires_at": 5, "public": false}',
+        '{"time": "2026-01-01T00:00:00+00:00", "expires_at": "2026-01-01T00:00:00", "public": false}',
+        '{"time": "2026-01-01T00:00:00+00:00", "user_metadata": "x", "public": false}',
+    ],
+)
+def test_a_damaged_checkpoint_does_not_hide_the_others(content: str, store: Store, trainer: Trainer) -> None:
     store.save(RUN, "weights", "good", trainer)
-    bad = store.save(RUN, "weights", "bad", trainer).folder
-    (bad / "checkpoint.json").write_text("")
+    bad = store.save(RUN, "weights", "bad", trainer)
+    (bad.folder / "checkpoint.json").write_text(content)
+    store.close()
+    store = Store(store.root)
     assert [checkpoint.name for checkpoint in store.checkpoints()] == ["good"]
+    with pytest.raises(UserFault, match="is damaged"):
+        store.find(bad.path)
+    assert store.time_of(bad.folder) == ""
+    store.save(RUN, "weights", "bad", trainer, overwrite=True)
+    assert len(store.checkpoints()) == 2
 
 
 def test_a_checkpoint_of_another_shape_or_a_damaged_one_is_refused(

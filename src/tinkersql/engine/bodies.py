@@ -42,11 +42,27 @@ async def read(request: Request, body: bytearray | None = None) -> bytes:
 
 
 async def read_json(request: Request) -> Any:
-    """The body as JSON. Raises HTTPException as `read` does, and 422 where it is none."""
+    """The body as JSON in UTF-8. Raises HTTPException as `read` does, and 422 where it is none.
+
+    Nor may it hold half of a surrogate pair, which JSON can write and nothing else can: no answer could quote it.
+    """
     try:
-        return json.loads(await read(request))
+        text = (await read(request)).decode()
+        content = json.loads(text)
+        halves = "\\u" in text and not _is_text(content)
     except (ValueError, RecursionError) as error:
         raise HTTPException(422, "the body is not JSON") from error
+    if halves:
+        raise HTTPException(422, 'the body holds half of a surrogate pair, as in "\\ud800": that is no text')
+    return content
+
+
+def _is_text(content: Any) -> bool:
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class _Zstd:

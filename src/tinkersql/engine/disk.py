@@ -51,6 +51,10 @@ class Owner:
         """Where to keep the old `target` while the new one takes its place."""
         return target.parent / f".old~{self.token}~{target.name}"
 
+    def doomed(self, target: Path) -> Path:
+        """Where to move what is to be deleted: a name that nothing else has, since others may write to `target`."""
+        return self.temporary(target.with_name(f"{target.name}~{uuid.uuid4().hex}"))
+
     def write_json(self, path: Path, content: Mapping[str, Any]) -> None:
         """Write a file at once and durably. Raises OSError and leaves the old file where the disk refuses."""
         temporary = self.temporary(path)
@@ -69,6 +73,8 @@ class Owner:
         for pattern in (".*~*~*", "*/.*~*~*", "*/*/.*~*~*", "*/*/*/.*~*~*"):
             for path in self._root.glob(pattern):
                 role, token, name = path.name.split("~", 2)
+                if name.startswith(".owner-"):
+                    continue  # of a process that starts: nobody can see yet that it lives
                 if role in (".new", ".old") and not self.is_alive(token):
                     found.append((role[1:], path, path.parent / name))
         return found
@@ -90,6 +96,12 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep a folder's files and their names."""
+    for path in (*folder.iterdir(), folder):
+        sync(path)
 
 
 def make_folder(folder: Path) -> None:

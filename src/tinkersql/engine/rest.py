@@ -85,7 +85,7 @@ class Rest:
         return JSONResponse({"sessions": _page(request, live)[0]})
 
     async def _session(self, request: Request) -> Response:
-        session = self._service.sessions.get(request.path_params["session_id"])
+        session = self._service.sessions.find(request.path_params["session_id"])
         return JSONResponse(
             {
                 "training_run_ids": session.models,

@@ -56,9 +56,10 @@ class AdapterCache:
         """The factors of a saved adapter, in the model's dtype. Raises UserFault where it is gone or does not fit."""
         if not isinstance(key, AdapterKey):
             return NO_ADAPTER
+        if key.time and self._store.time_of(key.folder) != key.time:
+            self._kept.pop(key, None)
+            raise UserFault("the checkpoint was deleted or replaced after this sampler was created")
         if key not in self._kept:
-            if key.time and self._store.time_of(key.folder) != key.time:
-                raise UserFault("the checkpoint was deleted or replaced after this sampler was created")
             if not self._store.is_inside(*key.folder.glob("*")):
                 raise UserFault("the sampler's weights do not lie in this server's store")
             flat = read_adapter(key.folder, self._model.config, key.lora)
@@ -85,6 +86,7 @@ class Samplers:
         self._names = names
         self._samplers: dict[str, Sampler] = {}
         self._in_flight: dict[str, SampleRequest] = {}
+        self._samples_in_flight = 0
 
     def create(self, session: Session, request: protocol.CreateSamplingSession) -> str:
         """A sampler of the base model or of a checkpoint; returns its id."""
@@ -118,11 +120,10 @@ class Samplers:
         session.samplers.append(session.sampler_id(number))
 
     def get(self, sampler_id: str) -> Sampler:
-        """The sampler. Raises NotFound."""
+        """The sampler; no sign that its client lives. Raises NotFound."""
         sampler = self._find(sampler_id)
         if sampler is None:
             raise NotFound(f"there is no sampler {sampler_id!r} on this server: its session has ended")
-        sampler.session.seen()
         return sampler
 
     def _find(self, sampler_id: str) -> Sampler | None:
@@ -131,7 +132,7 @@ class Samplers:
             return self._samplers[sampler_id]
         session_id, _, number = sampler_id.partition(":sample:")
         try:
-            session = self._sessions.get(session_id)
+            session = self._sessions.find(session_id)
             if sampler_id not in session.samplers:
                 return None
             content = self._sessions.recall(session, f"sampler-{number}")
@@ -147,9 +148,10 @@ class Samplers:
     def sample(self, sampler_id: str, number: int, body: Any) -> dict[str, Any]:
         """Queue a sampling request; a repeated number gets the same answer."""
         sampler = self.get(sampler_id)
+        sampler.session.seen()
         if (reply := sampler.replies.get(number)) is not None:
             return reply
-        if len(self._in_flight) >= MAX_WAITING_SAMPLES:
+        if self._samples_in_flight >= MAX_WAITING_SAMPLES:
             raise Busy("too many samples are waiting: come back later")
         request_id = self._dispatch.future(sampler.session, SAMPLE, lambda: sampler.replies.pop(number, None))
         count = 1
@@ -158,28 +160,35 @@ class Samplers:
             count = parsed.num_samples
             with self._names.explained():
                 request = parsed.request(self._config)
-        except UserFault as fault:
-            self._dispatch.futures.resolve(request_id, Reply.failure(str(fault), "user"))
+        except Exception as error:  # also an unforeseen one: its number is used up, and its client waits
+            self._dispatch.futures.resolve(request_id, failure(error))
         else:
             request.adapter = sampler.adapter
             request.deliver = lambda finished, error: self._dispatch.on_loop(self._sampled, request_id, finished, error)
             self._in_flight[request_id] = request
+            self._samples_in_flight += request.num_samples
             self._dispatch.worker.sample(request)
         reply = {"request_id": request_id, "sample_sequence_ids": [f"{request_id}:{i}" for i in range(count)]}
         sampler.replies[number] = reply
         return reply
 
     def _sampled(self, request_id: str, request: SampleRequest, error: Exception | None) -> None:
-        self._in_flight.pop(request_id, None)
+        self._landed(request_id)
         try:
             reply = messages.sample_reply(request) if error is None else failure(error)
         except Exception as unforeseen:  # a future that nobody resolves would be polled for ever
             reply = failure(unforeseen)
         self._dispatch.futures.resolve(request_id, reply)
 
+    def _landed(self, request_id: str) -> SampleRequest | None:
+        request = self._in_flight.pop(request_id, None)
+        if request is not None:
+            self._samples_in_flight -= request.num_samples
+        return request
+
     def cancel(self, request_id: str) -> None:
         """Give up a sampling request; any other id is left alone."""
-        request = self._in_flight.pop(request_id, None)
+        request = self._landed(request_id)
         if request is not None:
             request.cancelled = True
             self._dispatch.futures.resolve(request_id, Reply.failure("the request was cancelled", "user"))

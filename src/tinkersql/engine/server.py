@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -26,6 +27,8 @@ from tinkersql.errors import BackendError, SettingsError
 
 SWEEP_SECONDS = 60.0
 """How often idle sessions, old answers and expired checkpoints are looked for."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,10 @@ class EngineServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._service.tidy_up()
+            try:
+                self._service.tidy_up()
+            except Exception:  # what stands in the way now may be gone next time
+                _log.exception("tidying up failed; it is tried again in %g seconds", SWEEP_SECONDS)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -169,6 +175,8 @@ def _check(options: Options) -> None:
         raise SettingsError(f"{options.host} is reachable from other machines: add --allow-remote if you mean it")
     if options.dtype not in ("auto", "bfloat16", "float32"):
         raise SettingsError(f"dtype {options.dtype!r} is unknown: auto, bfloat16 or float32")
+    if options.threads < 0:
+        raise SettingsError(f"--threads {options.threads} is impossible: a number from 1 on, or 0 for all cores")
     if not options.names or not all(name.strip() for name in options.names):
         raise SettingsError("the server needs at least one model name to answer to, and no empty one")
 

@@ -6,15 +6,17 @@ thread runs in the order in which they were queued.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from tinkersql.engine import messages, protocol
 from tinkersql.engine.batching import Batcher
+from tinkersql.engine.disk import make_folder, sync_folder
 from tinkersql.engine.dispatch import TRAIN, Dispatch
 from tinkersql.engine.faults import NotFound, UserFault
 from tinkersql.engine.futures import InOrder, Reply
@@ -194,10 +196,15 @@ class Service:
         model = self._models.get(model_id)
         if model is None:
             session = self.sessions.get(model_id.partition(":")[0])
-            in_training = model_id in session.models
-            raise NotFound(self._lost(model_id) if in_training else f"there is no model {model_id!r} on this server")
+            was_here = model_id in session.models or self._was_created(model_id)
+            raise NotFound(self._lost(model_id) if was_here else f"there is no model {model_id!r} on this server")
         model.session.seen()
         return model
+
+    def _was_created(self, model_id: str) -> bool:
+        with contextlib.suppress(UserFault):
+            return bool(self.store.run(model_id))
+        return False
 
     def _lost(self, model_id: str) -> str:
         return f"model {model_id} was lost when the server restarted: {GO_ON}"
@@ -292,8 +299,9 @@ class Service:
             trainer = model.ready()
             shutil.rmtree(folder, ignore_errors=True)
             try:
-                folder.mkdir(parents=True)
+                make_folder(folder)
                 write_adapter(folder, trainer, model.info.base_model)
+                sync_folder(folder)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -324,8 +332,14 @@ class Service:
 
         def work(model: _Model) -> Reply:
             request = protocol.parse(body, protocol.LoadWeights)
-            folder = self.store.find(request.path).folder
-            lora = model.info.lora
+            checkpoint = self.store.find(request.path)
+            saved, folder, lora = self.store.run(checkpoint.run_id), checkpoint.folder, model.info.lora
+            self.names.check(saved.base_model)
+            if replace(saved.lora, seed=None) != replace(lora, seed=None):
+                raise UserFault(
+                    f"{request.path} was saved with other LoRA settings (rank, train_attn, train_mlp, train_unembed) "
+                    "than this model has: start one from it with create_training_client_from_state(path)"
+                )
             trainer = Trainer(self._model, lora, read_adapter(folder, self.config, lora))
             if request.optimizer:
                 trainer.resume(read_optimizer(folder, self.config, lora))

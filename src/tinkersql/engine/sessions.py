@@ -87,11 +87,16 @@ class Sessions:
         return {"owner": self._owner.token, "model": self._model, **said}
 
     def get(self, session_id: str) -> Session:
-        """The session, marked as alive; read back from disk after a restart. Raises NotFound."""
+        """The session, marked as alive. Raises NotFound."""
+        session = self.find(session_id)
+        session.seen()
+        return session
+
+    def find(self, session_id: str) -> Session:
+        """The session, read back from disk after a restart; no sign that its client lives. Raises NotFound."""
         session = self._live.get(session_id) or self._revived(session_id)
         if session is None:
             raise NotFound(f"there is no session {session_id!r} on this server: it has ended")
-        session.seen()
         return session
 
     def live(self) -> list[Session]:

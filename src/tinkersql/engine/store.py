@@ -29,7 +29,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tinkersql.engine.disk import Owner, make_folder, sync
+from tinkersql.engine.disk import Owner, make_folder, sync, sync_folder
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.llama import LlamaConfig
 from tinkersql.engine.lora import ALPHA, LoraConfig, LoraLayout
@@ -167,10 +167,10 @@ class Store:
                 write_optimizer(temporary / "optimizer.safetensors", trainer)
             meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires, "public": False}
             _write_json(temporary / "checkpoint.json", meta)
-            for path in (*temporary.iterdir(), temporary):
-                sync(path)
+            sync_folder(temporary)
             with self._replacing:
                 if target.exists():
+                    _remove(old)  # perhaps an earlier overwrite could not
                     target.rename(old)
                 temporary.rename(target)
             sync(target.parent)
@@ -196,7 +196,7 @@ class Store:
             raise UserFault(f"there is no checkpoint {path} in this server's store")
         try:
             checkpoint = self._checkpoint(folder)
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise UserFault(f"checkpoint {path} is damaged: {error}") from error
         if checkpoint.expired:
             raise UserFault(f"checkpoint {path} has expired: it was saved, or kept, until {checkpoint.expires_at}")
@@ -214,7 +214,7 @@ class Store:
         with self._replacing:
             for path in itertools.chain(*(self.root.glob(f"{pattern}/{kind}/*/checkpoint.json") for kind in KINDS)):
                 # One that is damaged, or deleted meanwhile, does not hide the others.
-                with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                with contextlib.suppress(OSError, ValueError):
                     if not path.parent.name.startswith(".") and self.is_inside(*path.parent.iterdir()):
                         found.append(self._checkpoint(path.parent))
         return sorted(found, key=lambda checkpoint: checkpoint.time, reverse=True)
@@ -232,14 +232,16 @@ class Store:
 
     def change(self, path: str, **fields: Any) -> None:
         """Change `expires_at` or `public` of a checkpoint. Raises UserFault where there is none."""
-        checkpoint = self.find(path)
-        known = {name: getattr(checkpoint, name) for name in ("time", "user_metadata", "expires_at", "public")}
-        self.owner.write_json(checkpoint.folder / "checkpoint.json", known | fields)
+        with self._replacing:
+            checkpoint = self.find(path)
+            known = {name: getattr(checkpoint, name) for name in ("time", "user_metadata", "expires_at", "public")}
+            self.owner.write_json(checkpoint.folder / "checkpoint.json", known | fields)
 
     def _delete(self, folder: Path) -> None:
-        doomed = self.owner.temporary(folder)
-        _remove(doomed)
-        folder.rename(doomed)  # hidden at once, even if the process dies here
+        doomed = self.owner.doomed(folder)
+        with self._replacing:
+            _remove(self.owner.aside(folder))  # or a later start would take it for what was overwritten half
+            folder.rename(doomed)  # hidden at once, even if the process dies here
         sync(folder.parent)
         _remove(doomed)
 
@@ -273,13 +275,14 @@ class Store:
         return self._run_folder(run_id) / kind / name
 
     def _is_expired(self, folder: Path) -> bool:
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(OSError, ValueError):
             return self._checkpoint(folder).expired
         return False
 
     def _checkpoint(self, folder: Path) -> Checkpoint:
+        """Read from disk. Raises OSError where it is not there, ValueError where it is damaged."""
         with self._replacing:
-            meta = json.loads((folder / "checkpoint.json").read_text(encoding="utf-8"))
+            meta = _read_meta(folder / "checkpoint.json")
             size = sum(path.stat().st_size for path in folder.iterdir())
         return Checkpoint(
             run_id=folder.parent.parent.name.replace("_", ":"),
@@ -289,6 +292,22 @@ class Store:
             size_bytes=size,
             **meta,
         )
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    """What ``checkpoint.json`` says. Raises OSError, and ValueError where it is damaged."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} is no object")
+    kinds = {"time": str, "user_metadata": dict | None, "expires_at": str | None, "public": bool}
+    meta: dict[str, Any] = {name: content.get(name) for name in kinds}
+    for name, kind in kinds.items():
+        if not isinstance(meta[name], kind):
+            raise ValueError(f"{path.name}: {name} is {meta[name]!r}")
+    for name in ("time", "expires_at"):
+        if meta[name] is not None and datetime.fromisoformat(meta[name]).tzinfo is None:
+            raise ValueError(f"{path.name}: {name} lacks a time zone")
+    return meta
 
 
 def write_adapter(folder: Path, trainer: Trainer, base_model: str) -> None:
