@@ -5,7 +5,7 @@
 Nothing is timed here. Work is rows x tokens x FLOPs per token, with the formula of ``engine_products.py`` at rank 32.
 Hours follow from two rates: what the small model reached on two CPU cores (``--measured``; larger matrices rather run
 faster), and what is assumed of one GPU. Memory is that of our engine's way of training: frozen weights; the adapter
-with its copy, gradient and two moments; and the activations of one micro-batch that the backward pass needs.
+with its copy, gradient and two moments; and the activations of one micro-batch of the CPU that the backward pass needs.
 """
 
 import argparse
@@ -18,9 +18,10 @@ from figures import read_json, write
 from rich.console import Console
 from rich.table import Table
 
+from tinkersql.engine.attention import Heads
 from tinkersql.engine.llama import LlamaConfig
-from tinkersql.engine.ops import Heads
-from tinkersql.engine.training import LOGIT_POSITIONS, MICRO_BATCH_TOKENS
+from tinkersql.engine.training import MICRO_BATCH_TOKENS
+from tinkersql.engine.unembedding import LOGIT_POSITIONS
 
 ROWS, TOKENS, WEIGHTED = 79_000, 92, 0.33
 """One epoch of the exercise: rows, tokens of a row, and the share of them that carries weight."""
@@ -82,8 +83,8 @@ def cost(config: LlamaConfig, bytes_per_weight: int, cpu_rate: float) -> dict[st
         "weights": weights * bytes_per_weight,
         "adapter": adapter
         * (4 * 4 + bytes_per_weight),  # masters, gradient, two moments; the copy that is computed with
-        "activations": MICRO_BATCH_TOKENS * activation_elements(config) * bytes_per_weight,
-        "logits": 2 * LOGIT_POSITIONS * config.vocab_size * 4,
+        "activations": MICRO_BATCH_TOKENS["cpu"] * activation_elements(config) * bytes_per_weight,
+        "logits": 2 * LOGIT_POSITIONS["cpu"] * config.vocab_size * 4,
     }
     return {
         "parameters": weights,

@@ -57,7 +57,7 @@ def product_rates(bench: Bench, dtype: str, weighted: float) -> dict[str, Any]:
     """
     config = load_config(bench.model.folder)
     mean = statistics.mean(len(prompt) + len(completion) for prompt, completion in bench.rows)
-    rows, repetitions = int(MICRO_BATCH_TOKENS // mean * mean), 2 if bench.quick else 5
+    rows, repetitions = int(MICRO_BATCH_TOKENS["cpu"] // mean * mean), 2 if bench.quick else 5
     if dtype == "bfloat16" and not machine_has_bfloat16():
         rows, repetitions = 64, 1  # a whole micro-batch would take minutes
     kinds: dict[str, Any] = {}

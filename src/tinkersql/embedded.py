@@ -60,12 +60,14 @@ def _address(child: "subprocess.Popen[str]", log: Path) -> str:
     threading.Thread(target=lambda: said.put(read()), daemon=True).start()
     try:
         line = said.get(timeout=START_SECONDS)
-        ready: Any = json.loads(line)
-        return str(ready["base_url"])
     except queue.Empty:
         reason = f"it was not ready after {START_SECONDS:.0f} seconds"
-    except (ValueError, KeyError, TypeError):
-        reason = f"it said {line.strip()[:200]!r}" if line else ""
+    else:
+        try:
+            ready: Any = json.loads(line)
+            return str(ready["base_url"])
+        except (ValueError, KeyError, TypeError):
+            reason = f"it said {line.strip()[:200]!r}" if line else ""
     if not reason:  # it has ended, or is about to
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(timeout=30)

@@ -38,7 +38,7 @@ FIELDS = (
     *("adam_params", "learning_rate", "overwrite", "ttl_seconds", "kind", "model_path", "num_samples", "prompt"),
     *("chunks", "tokens", "sampling_params", "stop", "temperature", "top_k", "top_p", "prompt_logprobs"),
     *("prompt_logprobs_last_n", "request_id", "topk_prompt_logprobs", "topk_sample_logprobs", "prompt_alt_tokens_k"),
-    *("target_prompt_logprobs", "tinker_path"),
+    *("target_prompt_logprobs", "tinker_path", "display_name"),
 )
 
 anything = st.recursive(
@@ -71,6 +71,7 @@ class Probe:
         self.used = 0
         """Numbers of training requests that the model has seen."""
         self.sample_numbers = itertools.count()
+        self.sessions = [self.session]
 
     def number(self) -> int:
         """The next number of a training request."""
@@ -84,12 +85,32 @@ class Probe:
         assert answer.status_code == 200 or answer.json()["detail"]
         return answer
 
+    def accepted(self, path: str, body: Any) -> dict[str, Any] | None:
+        """The future of a request that names whom it is for; None where its text is none, which is refused at once."""
+        answer = self.send(path, encoded(body))
+        if answer.status_code == 422:
+            assert "surrogate" in answer.text
+            return None
+        return answer.json()
+
+    def what_was_stored_can_be_read(self) -> None:
+        """Nothing that a request left behind breaks the lists."""
+        for path in (f"sessions/{self.session}", f"training_runs/{self.model}", f"samplers/{self.sampler}"):
+            assert self.http.get(path).status_code == 200, path
+        for path in ("sessions", "training_runs", "checkpoints"):
+            items = self.http.get(path, params={"limit": 100_000})
+            assert items.status_code == 200, (path, items.text)
+        for session in self.http.get("sessions", params={"limit": 100_000}).json()["sessions"]:
+            assert self.http.get(f"sessions/{session}").status_code < 500, session
+
     def result(self, future: dict[str, Any]) -> httpx.Response:
-        """The answer of a future, which must come soon."""
+        """The answer of a future, which must come soon, and may blame nobody but its sender."""
         for _ in range(20):
             answer = self.http.post("retrieve_future", json={"request_id": future["request_id"]})
             if answer.status_code != 408:
                 assert answer.status_code == 200
+                if answer.headers["content-type"] == "application/json":
+                    assert answer.json().get("category", "user") == "user", answer.text
                 return answer
         raise AssertionError("a request hangs")
 
@@ -103,7 +124,9 @@ class Probe:
 def probe(engine: "RunningEngine") -> Iterator[Probe]:
     probe = Probe(engine)
     yield probe
-    probe.http.post(f"sessions/{probe.session}/finish", json={})
+    probe.what_was_stored_can_be_read()
+    for session in probe.sessions:
+        probe.http.post(f"sessions/{session}/finish", json={})
     probe.http.close()
 
 
@@ -114,7 +137,32 @@ def encoded(body: Any) -> bytes:
 @FUZZ
 @given(path=st.sampled_from(ENDPOINTS), body=anything | st.dictionaries(st.sampled_from(FIELDS), anything, min_size=3))
 def test_json_that_makes_no_sense(path: str, body: Any, probe: Probe) -> None:
-    probe.send(path, encoded(body))
+    answer = probe.send(path, encoded(body))
+    if path == "create_session" and answer.status_code == 200:
+        probe.sessions.append(answer.json()["session_id"])
+    probe.next_one_works()
+
+
+TEXTS = st.dictionaries(st.text(st.characters(), max_size=5), anything, max_size=3)
+
+
+@FUZZ
+@given(said=st.fixed_dictionaries({}, optional={"user_metadata": TEXTS, "display_name": anything}))
+def test_what_clients_say_can_be_read_back(said: dict[str, Any], probe: Probe) -> None:
+    created = probe.send("create_session", encoded(said))
+    if created.status_code == 200:
+        probe.sessions.append(created.json()["session_id"])
+    own = {"session_id": probe.session, "model_seq_id": probe.number(), "base_model": probe.engine.model}
+    for path, body in (
+        ("create_model", {**own, "lora_config": {"rank": 1}, **said}),
+        ("save_weights", {"path": f"said-{probe.used}", "model_id": probe.model, "seq_id": probe.used, **said}),
+    ):
+        answer = probe.send(path, encoded(body))
+        if answer.status_code == 200:
+            probe.result(answer.json())
+        elif path == "save_weights":
+            probe.used -= 1
+    probe.what_was_stored_can_be_read()
     probe.next_one_works()
 
 
@@ -124,8 +172,10 @@ def test_json_that_makes_no_sense(path: str, body: Any, probe: Probe) -> None:
     body=st.dictionaries(st.sampled_from(FIELDS), anything),
 )
 def test_numbers_are_used_up_whatever_else_a_body_holds(path: str, body: dict[str, Any], probe: Probe) -> None:
-    answer = probe.send(path, encoded({**body, "model_id": probe.model, "seq_id": probe.number()}))
-    probe.result(answer.json())
+    future = probe.accepted(path, {**body, "model_id": probe.model, "seq_id": probe.used + 1})
+    if future is not None:
+        probe.used += 1
+        probe.result(future)
     probe.next_one_works()
 
 
@@ -143,7 +193,8 @@ def test_samples_that_make_no_sense(body: dict[str, Any], params: dict[str, Any]
         {**body, **own},
         {"prompt": prompt, "sampling_params": params, **own, "seq_id": own["seq_id"] + 10**9},
     ):
-        probe.result(probe.send("asample", encoded(content)).json())
+        if (future := probe.accepted("asample", content)) is not None:
+            probe.result(future)
     probe.next_one_works()
 
 

@@ -62,7 +62,7 @@ def test_clients_go_on_after_a_kill(tiny_model: Path, tmp_path: Path) -> None:
         in_flight = [unnamed.sample(prompt, num_samples=1, sampling_params=GREEDY) for prompt in PROMPTS]
         in_flight_base = [base.sample(prompt, num_samples=1, sampling_params=GREEDY) for prompt in PROMPTS]
         passes = [client.forward_backward([datum()] * 64, "cross_entropy") for _ in range(50)]
-        time.sleep(0.3)
+        passes[0].result()  # the server is in the midst of it
         server.kill()
         server.start()
 
