@@ -42,6 +42,8 @@ def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
             start_new_session=True,  # a Ctrl-C in the terminal is for us: the server must live to save the checkpoint
         )
     try:
+        import tinker  # noqa: F401  takes as long as the server's start, and is wanted next: so meanwhile
+
         address = _address(child, log)
         with _death_noticed(child, log):
             yield address, key
