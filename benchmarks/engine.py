@@ -44,6 +44,15 @@ PARTS = {
 }
 
 
+def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """The command line that has these options; files are not named, for they lie elsewhere on another machine."""
+    words = ["python benchmarks/engine.py"]
+    for name, value in vars(options).items():
+        if value != parser.get_default(name) and name not in ("json", "scratch", "peers"):
+            words.append(f"--{name}" + ("" if value is True else f" {'FILE' if isinstance(value, Path) else value}"))
+    return " ".join([*words, "--json FILE"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas")
@@ -67,7 +76,7 @@ def main() -> None:
     tokenizer = load_tokenizer(model)
     rows, questions = load_rows(options.data, tokenizer, options.rows, options.questions)
     figures: dict[str, Any] = {
-        "command": "python benchmarks/engine.py" + (" --data FILE" if options.data else "") + " --json FILE",
+        "command": command(parser, options),
         "model": model.name,
         "data": "sql-create-context" if options.data else "built-in",
         "machine": machine(options.threads),

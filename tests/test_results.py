@@ -98,3 +98,19 @@ def test_the_costs_and_what_another_backend_can_do_are_read_from_results() -> No
     for name in trials["0.38.0"]:
         ours, theirs = ("works" if trials[sdk][name]["works"] else "fails" for sdk in ("0.38.0", "0.24.1"))
         assert f"| {name} | {ours} | {theirs} |" in text
+
+
+def test_the_engine_s_figures_are_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/engine.md").read_text("utf-8").split())
+    training = result("engine")["training"]
+    versus = training["ours_against_best_trl"]
+    for figure in versus.values():
+        assert f"{figure['median']} [{figure['low']}, {figure['high']}]" in text
+    assert f"{training['share_of_product_rate']:.0%}".replace("%", " %") in text
+    emulated = max(e["tokens_per_second"] for e in training["trl"] if "bfloat16" in e["dtype"])
+    assert f"| {emulated} |" in text
+    assert f"`{result('engine')['command']}`" in text
+    load = result("load")
+    assert f"{load['requests']:,} requests, {load['lost']} lost" in text
+    assert f"{load['memory']['slope_mib_per_minute']} MiB a minute" in text
+    assert f"`{load['command']}`" in text
