@@ -51,9 +51,9 @@ def write_tiny_model(folder: Path, **overrides: Any) -> Path:
     }
     torch.manual_seed(0)
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**{"model_type": "llama"} | settings | overrides))
-    with torch.no_grad():  # biases start at zero and norms at one, which would hide a mistake in them
+    with torch.no_grad():  # what only relatives of Llama have starts at zero or one, which would hide a mistake in it
         for name, parameter in model.named_parameters():
-            if name.endswith(("bias", "norm.weight")):
+            if name.endswith(("bias", "q_norm.weight", "k_norm.weight")):
                 parameter.add_(torch.randn_like(parameter) * 0.3)
     model.save_pretrained(folder)
     return folder

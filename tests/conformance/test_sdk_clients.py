@@ -41,6 +41,7 @@ def samples(sampler: tinker.SamplingClient, prompts: list[types.ModelInput]) -> 
     return [list(sample.result().sequences[0].tokens) for sample in sent]
 
 
+@pytest.mark.slow
 def test_two_runs_and_a_hundred_samples_are_as_they_are_alone(
     engine: "RunningEngine", service: tinker.ServiceClient, make_data: MakeData
 ) -> None:

@@ -226,6 +226,7 @@ def test_soft_targets_are_a_sum_of_hard_ones(model: Llama) -> None:
     torch.testing.assert_close(soft.gradient, hard.gradient, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_pass_that_runs_out_of_memory_goes_on_with_smaller_micro_batches(tmp_path: Path) -> None:
     folder = write_tiny_model(tmp_path, vocab_size=20_000, intermediate_size=4096)
     script = Path(__file__).with_name("little_memory.py")
