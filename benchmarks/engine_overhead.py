@@ -4,57 +4,102 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import psutil
 from engine_sampling import ask_ours
 from engine_setup import PEERS, RANK, Bench, Peer, engine, interleaved, shown, spread
 from engine_training import datums, train_ours
 
 from tinkersql.engine.loading import preferred_dtype
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from tiny_model import write_tiny_model  # pyright: ignore[reportMissingImports]
+
 BATCH = 32
+SAMPLES = 100
 
 
 def measure_overhead(bench: Bench) -> dict[str, Any]:
-    """Seconds of a training step and milliseconds of a one-token sample, through the SDK and directly, in turns."""
+    """Shares of a training step and milliseconds of a sample: through the SDK and directly, in turns."""
     bench.console.rule("Overhead of server, wire and futures", align="left")
+    return {"training": _of_training(bench), "sample": _of_samples(bench)}
+
+
+def _of_training(bench: Bench) -> dict[str, Any]:
     dtype = str(preferred_dtype()).removeprefix("torch.")
     rows = bench.rows[: len(bench.rows) // BATCH * BATCH] or bench.rows
     data, steps = datums(rows), -(-len(rows) // BATCH)
-    prompts = bench.questions[:20]
-    with engine(bench, dtype) as service, Peer("direct_engine.py", bench.scratch / "direct.log") as peer:
-        opened = peer.do(model=str(bench.model.folder), dtype=dtype, threads=bench.threads, rank=RANK, rows=rows)
-        if "error" in opened:
-            raise RuntimeError(opened["error"])
+    with engine(bench, dtype) as service, _directly(bench, dtype) as peer:
         client = service.create_lora_training_client(bench.model.name, rank=RANK, seed=0, train_unembed=False).result()
-        sampler = service.create_sampling_client(base_model=bench.model.name).result()
 
-        def ours_per_step() -> float:
+        def ours() -> float:
             return train_ours(client, data, BATCH) / steps
 
-        def direct_per_step() -> float:
+        def direct() -> float:
             return peer.do(batch=BATCH)["seconds"] / steps
 
-        def ours_per_sample() -> float:
-            return sum(ask_ours(sampler, [prompt], (1, []))["seconds"] for prompt in prompts) / len(prompts) * 1e3
-
-        def direct_per_sample() -> float:
-            return peer.do(prompts=prompts, max_tokens=1)["seconds"] / len(prompts) * 1e3
-
-        for warm_up in (ours_per_step, direct_per_step, ours_per_sample, direct_per_sample):
-            warm_up()
-        step = interleaved(ours_per_step, direct_per_step, bench.repetitions, digits=3)
-        sample_pairs = [(ours_per_sample(), direct_per_sample()) for _ in range(2 * bench.repetitions)]
+        ours(), direct()
+        step = interleaved(ours, direct, bench.repetitions, digits=3)
     share = {name: round(step["ratio"][name] - 1, 4) for name in ("median", "low", "high")}
-    sample = {
-        "through_the_sdk_ms": spread([a for a, _ in sample_pairs], 2),
-        "direct_ms": spread([b for _, b in sample_pairs], 2),
-        "overhead_ms": spread([a - b for a, b in sample_pairs], 2),
-    }
     bench.console.print(f"a step of {BATCH} examples: {shown(step['ours'])} s, directly {shown(step['peer'])} s")
     bench.console.print(f"  overhead: {share['median']:.1%} [{share['low']:.1%}, {share['high']:.1%}]")
-    bench.console.print(f"a sample of one token: overhead {shown(sample['overhead_ms'])} ms")
-    return {"dtype": dtype, "examples": BATCH, "step_seconds": step, "step_overhead": share, "sample": sample}
+    return {"dtype": dtype, "examples": BATCH, "step_seconds": step, "share": share}
+
+
+def _of_samples(bench: Bench) -> dict[str, Any]:
+    """Milliseconds a sample of one token costs more, one after another and with all in flight.
+
+    Of a tiny random model: a real one's time varies by more than what is looked for.
+    """
+    tiny = write_tiny_model(bench.scratch / "tiny")
+    bench = replace(bench, model=replace(bench.model, name="tiny", folder=tiny))
+    prompts = [[1 + i % 300, 2 + i % 7, 3] for i in range(SAMPLES)]
+    found: dict[str, Any] = {"model": "random Llama of two layers", "samples": SAMPLES}
+    with engine(bench, "float32") as service, _directly(bench, "float32") as peer:
+        sampler = service.create_sampling_client(base_model="tiny").result()
+        server = next(child for child in psutil.Process().children() if "tinkersql.engine" in child.cmdline())
+
+        def one_by_one() -> float:
+            return sum(ask_ours(sampler, [prompt], (1, []))["seconds"] for prompt in prompts)
+
+        def in_flight() -> float:
+            return ask_ours(sampler, prompts, (1, []))["seconds"]
+
+        for name, ours, at_once in (("one by one", one_by_one, 1), ("all in flight", in_flight, SAMPLES)):
+            job = {"prompts": prompts, "max_tokens": 1, "at_once": at_once}
+            ours(), peer.do(**job)
+            before, times = _processor_seconds(server), []
+            for _ in range(2 * bench.repetitions):
+                times.append((ours(), peer.do(**job)["seconds"]))
+            used = (_processor_seconds(server) - before) / len(times) / SAMPLES
+            found[name] = {
+                "overhead_ms": spread([(a - b) / SAMPLES * 1e3 for a, b in times], 2),
+                "server_processor_ms": round(used * 1e3, 2),
+            }
+            bench.console.print(f"a sample, {name}: overhead {shown(found[name]['overhead_ms'])} ms")
+            bench.console.print(f"  processor time of the server, tensor work included: {used * 1e3:.2f} ms")
+    return found
+
+
+def _processor_seconds(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+@contextmanager
+def _directly(bench: Bench, dtype: str) -> Iterator[Peer]:
+    """Our engine without a server."""
+    with Peer("direct_engine.py", bench.scratch / "direct.log") as peer:
+        opened = peer.do(
+            model=str(bench.model.folder), dtype=dtype, threads=bench.threads, rank=RANK, rows=bench.rows
+        )
+        if "error" in opened:
+            raise RuntimeError(opened["error"])
+        yield peer
 
 
 def measure_start(bench: Bench) -> dict[str, Any]:

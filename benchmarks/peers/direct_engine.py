@@ -1,7 +1,7 @@
 """Our own engine without server, wire and futures, for ``benchmarks/engine_overhead.py``.
 
 The first job loads the model: ``{"model", "dtype", "threads", "rank", "rows"}``. ``{"batch"}`` then trains on the rows,
-and ``{"prompts", "max_tokens"}`` samples for one prompt after the other, greedily. Both are answered with seconds.
+and ``{"prompts", "max_tokens", "at_once"}`` samples greedily for so many prompts at once. Both are answered with seconds.
 """
 
 import time
@@ -40,7 +40,7 @@ class Engine:
         if "batch" in job:
             self.train(job["batch"])
         else:
-            self.sample(job["prompts"], job["max_tokens"])
+            self.sample(job["prompts"], job["max_tokens"], job["at_once"])
         return {"seconds": time.perf_counter() - started}
 
     def open(self, job: dict[str, Any]) -> None:
@@ -64,16 +64,16 @@ class Engine:
             self.trainer.forward_backward(part, find_loss("cross_entropy"), everywhere=False)
             self.trainer.optim_step(AdamParams(learning_rate=1e-3))
 
-    def sample(self, prompts: list[list[int]], most: int) -> None:
+    def sample(self, prompts: list[list[int]], most: int, at_once: int) -> None:
         params = SamplingParams(most, StopRule(), temperature=0.0)
-        for prompt in prompts:
-            errors: list[Exception | None] = []
-            request = SampleRequest(tuple(prompt), params, None, lambda _, error, errors=errors: errors.append(error))
-            self.batcher.submit(request)
+        errors: list[Exception | None] = []
+        for start in range(0, len(prompts), at_once):
+            for prompt in prompts[start : start + at_once]:
+                self.batcher.submit(SampleRequest(tuple(prompt), params, None, lambda _, error: errors.append(error)))
             while self.batcher.busy:
                 self.batcher.step()
-            if errors != [None]:
-                raise RuntimeError(f"sampling failed: {errors}")
+        if errors != [None] * len(prompts):
+            raise RuntimeError(f"sampling failed: {errors}")
 
 
 if __name__ == "__main__":

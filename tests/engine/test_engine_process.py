@@ -1,5 +1,6 @@
 """The engine as a child process: the ready line, the ways to stop it, the failures to start."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from tinkersql.engine.server import listen
 
 KEY = "tml-child"
 
@@ -99,3 +102,20 @@ def test_failures_to_start_are_one_line(
             assert errors.startswith("error: ")
             assert message in errors
             assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_answers_are_not_held_back_until_earlier_ones_are_acknowledged(host: str) -> None:
+    async def accepted() -> int:
+        seen: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            seen.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(connected, sock=(listener := listen(host, 0))):
+            _, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+            writer.close()
+            return await seen
+
+    assert asyncio.run(accepted())

@@ -67,7 +67,7 @@ class EngineServer:
 
     def __init__(self, options: Options) -> None:
         _check(options)
-        self._socket = _bind(options)
+        self._socket = listen(options.host, options.port)
         try:
             store = Store(options.store)
             torch.set_num_threads(options.threads or _physical_cores())
@@ -189,19 +189,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _bind(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def listen(host: str, port: int) -> socket.socket:
+    """A TCP socket that takes connections from now on. Raises BackendError where the address cannot be had."""
+    # asyncio switches Nagle's algorithm off only where the protocol is named; with it, answers can wait for 40 ms.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((options.host, options.port))
-        listener.listen(512)  # taken from here on, although answers wait for the model
+        listener.bind((host, port))
+        listener.listen(512)
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or error
-        raise BackendError(
-            f"cannot listen on {options.host}:{options.port}: {reason}: choose another --port"
-        ) from error
+        raise BackendError(f"cannot listen on {host}:{port}: {reason}: choose another --port") from error
     return listener
 
 
