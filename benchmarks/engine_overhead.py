@@ -94,9 +94,7 @@ def _processor_seconds(process: psutil.Process) -> float:
 def _directly(bench: Bench, dtype: str) -> Iterator[Peer]:
     """Our engine without a server."""
     with Peer("direct_engine.py", bench.scratch / "direct.log") as peer:
-        opened = peer.do(
-            model=str(bench.model.folder), dtype=dtype, threads=bench.threads, rank=RANK, rows=bench.rows
-        )
+        opened = peer.do(model=str(bench.model.folder), dtype=dtype, threads=bench.threads, rank=RANK, rows=bench.rows)
         if "error" in opened:
             raise RuntimeError(opened["error"])
         yield peer

@@ -1,7 +1,8 @@
 """Our own engine without server, wire and futures, for ``benchmarks/engine_overhead.py``.
 
 The first job loads the model: ``{"model", "dtype", "threads", "rank", "rows"}``. ``{"batch"}`` then trains on the rows,
-and ``{"prompts", "max_tokens", "at_once"}`` samples greedily for so many prompts at once. Both are answered with seconds.
+and ``{"prompts", "max_tokens", "at_once"}`` samples greedily for so many prompts at once. Both are answered with
+seconds.
 """
 
 import time
