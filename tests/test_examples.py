@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tinkersql.corpus.reading import built_in, to_row
-from tinkersql.evaluation.suites import NOVEL
+from tinkersql.evaluation.suites import EXERCISE
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "exercise.py"
 
@@ -38,7 +38,7 @@ def test_its_novel_questions_are_those_of_the_suite() -> None:
     assert spec.loader is not None
     exercise = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(exercise)
-    assert [(example.schema, example.question) for example in NOVEL] == exercise.NOVEL
+    assert [(example.schema, example.question) for example in EXERCISE] == exercise.EXERCISE
 
 
 def test_it_is_short_enough_to_read() -> None:

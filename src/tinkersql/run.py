@@ -18,7 +18,7 @@ from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.errors import DataError
 from tinkersql.evaluation import Prediction, ask, compare_paired, judge, summarise
-from tinkersql.evaluation.suites import NOVEL
+from tinkersql.evaluation.suites import EXERCISE
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder, command_line, now
 from tinkersql.settings import Resolved, Settings
@@ -73,7 +73,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             exam.take("base", base, plain, split.test)
             if shots := split.train[: settings.shots]:
                 exam.take(f"base-{len(shots)}-shot", base, Prompts(settings.template, shots), split.test)
-            exam.take("novel-base", base, plain, NOVEL)
+            exam.take("novel-base", base, plain, EXERCISE)
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
@@ -90,7 +90,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
             exam.take("tuned", tuned, plain, split.test)
-            exam.take("novel-tuned", tuned, plain, NOVEL)
+            exam.take("novel-tuned", tuned, plain, EXERCISE)
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then, with what was saved: {folder.path}")

@@ -14,7 +14,7 @@ from tinkersql.corpus.generate import generate, is_held_out_domain, is_held_out_
 from tinkersql.corpus.generate.domain import Domain, Role
 from tinkersql.corpus.generate.domains import DOMAINS, HELD_OUT_DOMAINS
 from tinkersql.corpus.generate.shapes import SHAPES
-from tinkersql.evaluation.suites import NOVEL
+from tinkersql.evaluation.suites import EXERCISE
 
 ROWS = 600
 CHILDLESS = 0.75  # only keys up to this share are referred to, so that some parents have no children
@@ -182,10 +182,10 @@ def test_every_shape_is_asked_often_and_none_dominates(examples: list[Example]):
 
 
 def test_no_schema_is_like_one_of_the_novel_ones(examples: list[Example]):
-    novel_tables = {table for example in NOVEL for table in read_schema(example.schema)}
+    novel_tables = {table for example in EXERCISE for table in read_schema(example.schema)}
     novel_columns = [
         {column for columns in read_schema(example.schema).values() for column in columns} - {"id", "name"}
-        for example in NOVEL
+        for example in EXERCISE
     ]
     for domain in DOMAINS:
         assert not novel_tables & {table.name.lower() for table in domain.tables}
@@ -217,7 +217,8 @@ def names_in(schema: str) -> set[str]:
 
 def test_masking_leaves_only_the_sentence():
     novel = [
-        mask(example.question, names_in(example.schema), set(re.findall(r'"(.*?)"', example.gold))) for example in NOVEL
+        mask(example.question, names_in(example.schema), set(re.findall(r'"(.*?)"', example.gold)))
+        for example in EXERCISE
     ]
     assert novel == [
         "what are _ of _ in _ ?",
@@ -232,7 +233,8 @@ def test_masking_leaves_only_the_sentence():
 
 def test_no_question_equals_a_novel_one_after_masking(examples: list[Example]):
     novel = {
-        mask(example.question, names_in(example.schema), set(re.findall(r'"(.*?)"', example.gold))) for example in NOVEL
+        mask(example.question, names_in(example.schema), set(re.findall(r'"(.*?)"', example.gold)))
+        for example in EXERCISE
     }
     domains = {domain.name: domain for domain in DOMAINS}
     for example in examples:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from tinkersql.evaluation.suites import NOVEL
+from tinkersql.evaluation.suites import EXERCISE
 
 ROWS = {
     "employees": [(1, "Ann", 10.0, "engineering"), (2, "Bob", 12.0, "sales"), (3, "Cid", 9.0, "engineering")],
@@ -28,8 +28,8 @@ ANSWERS = [
 
 
 def test_every_gold_of_the_five_gives_the_answer_to_its_question():
-    assert [example.difficulty for example in NOVEL] == ["easy", "easy", "medium", "medium", "hard"]
-    for example, answers in zip(NOVEL, ANSWERS, strict=True):
+    assert [example.difficulty for example in EXERCISE] == ["easy", "easy", "medium", "medium", "hard"]
+    for example, answers in zip(EXERCISE, ANSWERS, strict=True):
         connection = sqlite3.connect(":memory:")
         connection.executescript(example.schema)
         for table, rows in ROWS.items():

@@ -14,6 +14,7 @@ class Example:
         domain: The subject of the schema (``"bakery"``), for generated examples.
         pattern: The kind and wording of the question (``"count-filter/2"``), for generated examples.
         difficulty: ``easy``, ``medium`` or ``hard``, where somebody has judged it.
+        skills: What answering takes (``("join", "grouping")``), for hand-written suites.
     """
 
     question: str
@@ -22,6 +23,7 @@ class Example:
     domain: str = ""
     pattern: str = ""
     difficulty: str = ""
+    skills: tuple[str, ...] = ()
 
     @property
     def gold(self) -> str:

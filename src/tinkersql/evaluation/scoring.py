@@ -38,6 +38,7 @@ class Prediction:
             "domain": self.example.domain,
             "pattern": self.example.pattern,
             "difficulty": self.example.difficulty,
+            "skills": list(self.example.skills),
             "answer": self.answer.text,
             "predicted": judged["predicted"],
             "verdict": judged["verdict"],

@@ -1,5 +1,5 @@
 """Fixed sets of questions on schemas that no training data contains."""
 
-from tinkersql.evaluation.suites.novel import NOVEL
+from tinkersql.evaluation.suites.exercise import EXERCISE
 
-__all__ = ["NOVEL"]
+__all__ = ["EXERCISE"]

@@ -9,7 +9,7 @@ from tinkersql.corpus.examples import Example
 _TOP_CUSTOMERS = "FROM orders GROUP BY customer ORDER BY SUM(amount) DESC LIMIT 3"
 _ENROLLED = "FROM courses AS T1 JOIN enrollments AS T2 ON T1.id = T2.course_id GROUP BY T1.department"
 
-NOVEL: tuple[Example, ...] = (
+EXERCISE: tuple[Example, ...] = (
     Example(
         question="What are the names of employees in the engineering department?",
         schema="CREATE TABLE employees (id INTEGER, name VARCHAR, salary REAL, department VARCHAR)",
