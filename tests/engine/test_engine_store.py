@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
 from tinkersql.engine import store as store_module
+from tinkersql.engine.adapters import read_adapter, read_optimizer
 from tinkersql.engine.attention import Packing, causal_attention
 from tinkersql.engine.disk import Owner
 from tinkersql.engine.faults import UserFault
@@ -25,7 +26,7 @@ from tinkersql.engine.llama import Llama
 from tinkersql.engine.loading import load_llama
 from tinkersql.engine.lora import LoraConfig
 from tinkersql.engine.losses import find_loss
-from tinkersql.engine.store import Checkpoint, RunInfo, Store, read_adapter, read_optimizer
+from tinkersql.engine.store import Checkpoint, RunInfo, Store
 from tinkersql.engine.training import AdamParams, Datum, Trainer
 from tinkersql.errors import RunError
 

@@ -12,10 +12,11 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from tinkersql.engine import bodies, protocol
+from tinkersql.engine.adapters import ADAPTER_FILES
 from tinkersql.engine.faults import NotFound, UserFault
 from tinkersql.engine.links import Links
 from tinkersql.engine.service import Service
-from tinkersql.engine.store import ADAPTER_FILES, EXTERNAL, KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
+from tinkersql.engine.store import EXTERNAL, KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
 
 FILES = "external_weights/"
 """Paths below this are fetched without the key: their links are signed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinkersql.engine import messages, protocol
+from tinkersql.engine.adapters import read_adapter
 from tinkersql.engine.dispatch import SAMPLE, Dispatch, failure
 from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.futures import Reply
@@ -17,7 +18,7 @@ from tinkersql.engine.lora import LoraConfig, LoraLayout
 from tinkersql.engine.names import ModelNames
 from tinkersql.engine.sampling import SampleRequest
 from tinkersql.engine.sessions import Session, Sessions
-from tinkersql.engine.store import Store, read_adapter
+from tinkersql.engine.store import Store
 
 MAX_WAITING_SAMPLES = 4096
 """Beyond this many samples in flight clients are asked to come back later."""

@@ -15,6 +15,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from tinkersql.engine import messages, protocol
+from tinkersql.engine.adapters import read_adapter, read_optimizer, write_adapter
 from tinkersql.engine.batching import Batcher
 from tinkersql.engine.disk import make_folder, sync_folder
 from tinkersql.engine.dispatch import TRAIN, Dispatch
@@ -25,16 +26,7 @@ from tinkersql.engine.lora import LoraConfig
 from tinkersql.engine.names import ModelNames
 from tinkersql.engine.samplers import AdapterCache, AdapterKey, Sampler, Samplers
 from tinkersql.engine.sessions import Session, Sessions
-from tinkersql.engine.store import (
-    EXTERNAL,
-    SAMPLER,
-    TRAINING,
-    RunInfo,
-    Store,
-    read_adapter,
-    read_optimizer,
-    write_adapter,
-)
+from tinkersql.engine.store import EXTERNAL, SAMPLER, TRAINING, RunInfo, Store
 from tinkersql.engine.training import AdamParams, Trainer
 from tinkersql.engine.worker import Worker
 
