@@ -17,14 +17,9 @@ from tinkersql.engine.loading import preferred_dtype
 
 MOST_TOKENS = 150
 FIXED_TOKENS = 64
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "OpenVINO GenAI": ("float32", "bfloat16", "int8"),
-    "CTranslate2": ("float32", "bfloat16", "int8_float32", "int8_bfloat16"),
-}
-"""Computing types of the batched engines. OpenVINO's int8 is its default: keys and values in 8 bits."""
-SCRIPTS = {"OpenVINO GenAI": "sample_openvino.py", "CTranslate2": "sample_ctranslate2.py"}
 SIXTEEN_BITS = ("float32", "bfloat16")
-"""At least the precision that the comparison asks for."""
+"""Computing types of the batched engines: the comparison asks for 16 bits at least."""
+SCRIPTS = {"OpenVINO GenAI": "sample_openvino.py", "CTranslate2": "sample_ctranslate2.py"}
 BATCHES = (64, 128)
 SCAN_QUESTIONS = 100
 """On so many questions the settings of the batched engines are compared; the best one then gets all of them."""
@@ -71,14 +66,14 @@ def scan(bench: Bench, measure: Measure) -> list[dict[str, Any]]:
     most, stops = measure
     job = {"prompts": bench.questions[:SCAN_QUESTIONS], "max_tokens": most, "stop_ids": stops}
     found = []
-    for name, dtypes in SETTINGS.items():
-        for dtype in dtypes:
-            if "bfloat16" in dtype and not machine_has_bfloat16():
+    for name, script in SCRIPTS.items():
+        for dtype in SIXTEEN_BITS:
+            if dtype == "bfloat16" and not machine_has_bfloat16():
                 continue
             for batch in BATCHES[:1] if bench.quick else BATCHES:
                 entry: dict[str, Any] = {"engine": name, "dtype": dtype, "batch": batch}
-                log = bench.scratch / f"{SCRIPTS[name]}.log"
-                with Peer(SCRIPTS[name], log, python=bench.peer_python, threads=bench.threads) as peer:
+                log = bench.scratch / f"{script}.log"
+                with Peer(script, log, python=bench.peer_python, threads=bench.threads) as peer:
                     answer = open_peer(bench, peer, dtype, batch)
                     if "error" not in answer:
                         peer.do(prompts=bench.questions[:4], max_tokens=8, stop_ids=stops)
@@ -144,7 +139,7 @@ def one_measure(bench: Bench, measure: Measure, batched: list[dict[str, Any]]) -
     single = [one_by_one(bench, measure, dtype, count) for dtype in sorted({"float32", auto})]
     bench.console.print(f"  transformers.generate: {single}")
     best = max(
-        (entry for entry in batched if "error" not in entry and entry["dtype"] in SIXTEEN_BITS),
+        (entry for entry in batched if "error" not in entry),
         key=lambda entry: entry["questions_per_second"],
         default=None,
     )

@@ -55,10 +55,10 @@ def opened(folder: Path, job: dict[str, Any]) -> Any:
     scheduler = openvino_genai.SchedulerConfig()
     scheduler.max_num_seqs, scheduler.cache_size = job["batch"], 2
     scheduler.enable_prefix_caching = False  # it would remember whole prompts from one repetition to the next
-    kind = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}[job["dtype"]]
+    kind = {"float32": "f32", "bfloat16": "bf16"}[job["dtype"]]
     properties = {
         "INFERENCE_PRECISION_HINT": kind,
-        "KV_CACHE_PRECISION": "u8" if job["dtype"] == "int8" else kind,
+        "KV_CACHE_PRECISION": kind,
         "INFERENCE_NUM_THREADS": job["threads"],
     }
     return openvino_genai.ContinuousBatchingPipeline(

@@ -1,0 +1,211 @@
+"""Data recipes beside each other: the same model, the same number of training tokens, the same questions.
+
+    python benchmarks/generalisation.py --data FILE --spider FOLDER --scratch FOLDER [--recipes plain …] [--seeds 0 1 2]
+        [--tokens 250000] [--rates 1e-3] [--batch 32] [--json results/generalisation.json]
+
+FILE has rows as in sql-create-context, FOLDER is a checkout of Spider with its databases (without it those questions
+are left out). Every combination of recipe, seed and learning rate is trained once and keeps its outcome in the scratch
+folder: what is there already is not done again, so a long comparison can be made in several sittings.
+
+The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, the novel
+suite, the exercise's five, and a sample of Spider's dev part, which is executed on the real databases.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from figures import rate, read_json, shown, write
+from rich.console import Console
+from rich.table import Table
+from spider_execution import RealDatabases
+
+from tinkersql import backend as backends
+from tinkersql import corpus
+from tinkersql.backend import Backend
+from tinkersql.console import Terminal
+from tinkersql.corpus import Corpus, Example, recipes
+from tinkersql.evaluation import ask, judge, summarise
+from tinkersql.evaluation.suites import suite
+from tinkersql.prompts import Prompts, encode_datum
+from tinkersql.settings import Settings
+from tinkersql.tuning import train
+
+ROWS = 200
+"""Questions of each of the two kinds of held-out rows."""
+SPIDER = 200
+"""Questions of Spider's dev part."""
+SPLIT_SEED = 0
+"""The questions are the same for every training seed."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training."""
+
+    recipe: str
+    seed: int
+    tokens: int
+    rate: float
+    batch: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.recipe}-{self.tokens}-{self.batch}-{self.rate:g}-{self.seed}".replace(",", "+")
+
+
+@dataclass(frozen=True)
+class Exams:
+    """What is asked after every training, and the rows that may be trained on."""
+
+    train: tuple[Example, ...]
+    questions: dict[str, Sequence[Example]]
+    databases: RealDatabases | None
+
+
+def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
+    """Set the table-disjoint questions aside first, then the rows like those of training."""
+    loaded = corpus.load(data, reporter)
+    disjoint = corpus.split(loaded, ROWS, SPLIT_SEED, by="table")
+    rest = corpus.split(Corpus(disjoint.train, loaded.source, loaded.sha256), ROWS, SPLIT_SEED)
+    questions: dict[str, Sequence[Example]] = {
+        "in-distribution": rest.test,
+        "table-disjoint": disjoint.test,
+        "novel": suite("novel"),
+        "exercise": suite("exercise"),
+    }
+    databases = RealDatabases(spider) if spider else None
+    if databases:
+        questions["spider"] = random.Random(SPLIT_SEED).sample(databases.examples(), SPIDER)
+    return Exams(rest.train, questions, databases)
+
+
+def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: Terminal) -> dict[str, Any]:
+    """Train with one recipe, ask everything, and return what is kept."""
+    settings = replace(Settings(), batch_size=cell.batch, learning_rate=cell.rate, seed=cell.seed, save_every=0)
+    rows = list(exam.train)
+    random.Random(cell.seed).shuffle(rows)
+    enriched = recipes.apply("" if cell.recipe == "plain" else cell.recipe, rows, cell.seed)
+    prompts = Prompts(settings.template)
+    started = time.perf_counter()
+    with backend.service() as service:
+        trainer = service.create_lora_training_client(
+            backend.model, rank=settings.rank, seed=cell.seed, train_unembed=False
+        ).result()
+        tokenizer = backend.tokenizer(trainer)
+        datums, tokens = [], 0
+        for example in enriched:
+            if tokens >= cell.tokens:
+                break
+            datums.append(encode_datum(tokenizer, prompts, example))
+            tokens += datums[-1].model_input.length
+        training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None)
+        path = trainer.save_weights_for_sampler("final").result().path
+        sampler = service.create_sampling_client(model_path=path).result()
+        found: dict[str, Any] = {}
+        for name, examples in exam.questions.items():
+            answers = ask(sampler, tokenizer, prompts, examples, settings, backend.context_length, reporter, name)
+            predictions = judge(examples, answers, settings.judge_workers, reporter, f"judge {name}")
+            right = [p.right for p in predictions]
+            if name == "spider" and exam.databases:
+                right = [exam.databases.agree(p.example, p.comparison.predicted) for p in predictions]
+            found[name] = summarise(predictions) | {"right": right}
+            lines = [json.dumps(p.to_dict(i), ensure_ascii=False) for i, p in enumerate(predictions)]
+            (folder / f"{cell.key}.{name}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+            reporter.say(f"  {name}: {shown(rate(sum(right), len(right)))}")
+    return {
+        **asdict(cell),
+        "training": training.to_dict(),
+        "exams": found,
+        "minutes": round((time.perf_counter() - started) / 60, 1),
+    }
+
+
+def summary(outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Per recipe and rate: each seed's count with its interval, the mean over seeds, and what the answers are like."""
+    groups: dict[tuple[str, float, int, int], list[dict[str, Any]]] = {}
+    for outcome in outcomes:
+        groups.setdefault((outcome["recipe"], outcome["rate"], outcome["tokens"], outcome["batch"]), []).append(outcome)
+    return {"recipes": [_group(*key, group) for key, group in groups.items()]}
+
+
+def _group(recipe: str, learning_rate: float, tokens: int, batch: int, group: list[dict[str, Any]]) -> dict[str, Any]:
+    names = list(group[0]["exams"])
+    by_exam: dict[str, Any] = {}
+    for name in names:
+        seeds = [rate(sum(o["exams"][name]["right"]), len(o["exams"][name]["right"])) for o in group]
+        spurious = [o["exams"][name].get("spurious_conditions") for o in group]
+        by_exam[name] = {
+            "mean": round(fmean(seed["rate"] for seed in seeds), 4),
+            "seeds": seeds,
+            "spurious_conditions": spurious,
+        }
+    return {
+        "recipe": recipe,
+        "learning_rate": learning_rate,
+        "tokens": tokens,
+        "batch_size": batch,
+        "seeds": [o["seed"] for o in group],
+        "examples": [o["training"]["examples"] for o in group],
+        "minutes": [o["minutes"] for o in group],
+        "exams": by_exam,
+    }
+
+
+def show(console: Console, figures: dict[str, Any]) -> None:
+    names = list(dict.fromkeys(name for entry in figures["recipes"] for name in entry["exams"]))
+    table = Table("recipe", "rate", "batch", "tokens", "seeds", *names)
+    for entry in figures["recipes"]:
+        cells = (f"{entry['exams'][name]['mean']:.1%}" if name in entry["exams"] else "–" for name in names)
+        table.add_row(
+            entry["recipe"],
+            f"{entry['learning_rate']:g}",
+            str(entry["batch_size"]),
+            str(entry["tokens"]),
+            str(len(entry["seeds"])),
+            *cells,
+        )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--spider", type=Path)
+    parser.add_argument("--scratch", type=Path, required=True)
+    parser.add_argument("--recipes", nargs="+", default=["plain"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--rates", nargs="+", type=float, default=[1e-3])
+    parser.add_argument("--tokens", type=int, default=250_000)
+    parser.add_argument("--batch", type=int, default=Settings().batch_size)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    reporter = Terminal()
+    cells = [
+        Cell(recipe, seed, options.tokens, learning_rate, options.batch)
+        for seed in options.seeds
+        for learning_rate in options.rates
+        for recipe in options.recipes
+    ]
+    left = [cell for cell in cells if not (options.scratch / f"{cell.key}.json").is_file()]
+    if left:
+        exam = exams(options.data, options.spider, reporter)
+        with backends.connect(Settings(), options.scratch / "store", reporter) as backend:
+            for cell in left:
+                reporter.heading(cell.key)
+                write(options.scratch / f"{cell.key}.json", run_cell(cell, exam, backend, options.scratch, reporter))
+    figures = summary([read_json(path) for path in sorted(options.scratch.glob("*.json"))])
+    figures = {"command": "python benchmarks/generalisation.py --data FILE --spider FOLDER …", **figures}
+    write(options.json, figures)
+    show(Console(width=140), figures)
+
+
+if __name__ == "__main__":
+    main()
