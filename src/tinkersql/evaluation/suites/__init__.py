@@ -1,5 +1,22 @@
 """Fixed sets of questions on schemas that no training data contains."""
 
+from tinkersql.corpus.examples import Example
+from tinkersql.errors import SettingsError
+from tinkersql.evaluation.suites import novel
 from tinkersql.evaluation.suites.exercise import EXERCISE
 
-__all__ = ["EXERCISE"]
+SUITES = ("exercise", "novel")
+"""The names that ``suite`` knows."""
+
+__all__ = ["EXERCISE", "SUITES", "suite"]
+
+
+def suite(name: str) -> tuple[Example, ...]:
+    """The questions of a suite: ``exercise``, the five of the exercise, or ``novel``, the novel-schema suite.
+
+    Raises:
+        SettingsError: no suite has this name.
+    """
+    if name not in SUITES:
+        raise SettingsError(f"there is no suite {name!r}; the suites are {', '.join(SUITES)}")
+    return EXERCISE if name == "exercise" else novel.NOVEL
