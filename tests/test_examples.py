@@ -38,7 +38,7 @@ def test_its_novel_questions_are_those_of_the_suite() -> None:
     assert spec.loader is not None
     exercise = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(exercise)
-    assert [(example.schema, example.question) for example in EXERCISE] == exercise.EXERCISE
+    assert [(example.schema, example.question) for example in EXERCISE] == exercise.NOVEL
 
 
 def test_it_is_short_enough_to_read() -> None:
