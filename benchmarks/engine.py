@@ -12,6 +12,7 @@ want an environment of their own:
 Each peer runs in a process of its own, converts the model once where it must (``--scratch`` keeps that), and gets the
 best of its settings that are listed in the module that drives it. Rates that are compared are taken in turns; a figure
 is the median with the smallest and the largest. FILE has rows as in sql-create-context; without it they are built in.
+Parts that the file of figures holds already from this machine stay in it, so that they may be measured one by one.
 
 bfloat16 is very slow where the processor emulates it: there it is measured on a few rows only, with one setting of TRL
 and without the batched engines. All helper threads sleep while they wait (OMP_WAIT_POLICY=passive), ours and the
@@ -31,7 +32,7 @@ from engine_overhead import measure_overhead, measure_start
 from engine_sampling import measure_sampling
 from engine_setup import Bench, load_rows, load_tokenizer, machine
 from engine_training import measure_training
-from figures import write
+from figures import read_json, write
 from rich.console import Console
 
 from tinkersql import models
@@ -51,6 +52,16 @@ def command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str
         if value != parser.get_default(name) and name not in ("json", "scratch", "peers"):
             words.append(f"--{name}" + ("" if value is True else f" {'FILE' if isinstance(value, Path) else value}"))
     return " ".join([*words, "--json FILE"])
+
+
+def earlier(path: Path | None, about: dict[str, Any]) -> dict[str, Any]:
+    """The figures that the file holds already, if they are from this machine: parts may be measured one by one."""
+    if path is not None and path.is_file():
+        found = read_json(path)
+        same = found.get("machine", {}).get("torch_capabilities") == about["machine"]["torch_capabilities"]
+        if same and found["machine"]["versions"] == about["machine"]["versions"]:
+            return found | about
+    return dict(about)
 
 
 def main() -> None:
@@ -75,14 +86,13 @@ def main() -> None:
     model = models.resolve()
     tokenizer = load_tokenizer(model)
     rows, questions = load_rows(options.data, tokenizer, options.rows, options.questions)
-    figures: dict[str, Any] = {
-        "command": command(parser, options),
+    about: dict[str, Any] = {
         "model": model.name,
         "data": "sql-create-context" if options.data else "built-in",
         "machine": machine(options.threads),
     }
-    console.print(figures["machine"])
-    started = time.perf_counter()
+    console.print(about["machine"])
+    figures = earlier(options.json, about)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = (options.scratch or Path(temporary)).absolute()
         scratch.mkdir(parents=True, exist_ok=True)
@@ -99,10 +109,10 @@ def main() -> None:
             peer_python=options.peers.absolute(),
         )
         for part in parts:
-            figures[part] = PARTS[part](bench)
-            figures["minutes"] = round((time.perf_counter() - started) / 60, 1)
+            started = time.perf_counter()
+            figures[part] = {"command": command(parser, options)} | PARTS[part](bench)
+            figures[part]["minutes"] = round((time.perf_counter() - started) / 60, 1)
             write(options.json, figures)
-    console.print(f"{figures['minutes']} minutes")
 
 
 if __name__ == "__main__":
