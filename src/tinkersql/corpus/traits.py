@@ -70,8 +70,8 @@ def names_of(schema: str) -> Names:
         position = match.end()
     if position < len(schema):
         try:
-            tables = read_schema(schema).tables.values()
-            found = {table.name: [column.name for column in table.columns] for table in tables}
+            read = read_schema(schema).tables.values()
+            found = {table.name: [column.name for column in table.columns] for table in read}
         except SchemaError:
             found = {"table": re.findall(r"\w+", schema)}
     tables = {name for name in map(str.lower, found) if not _PLACEHOLDER.match(name)}
@@ -91,7 +91,7 @@ def table_groups(schemas: Sequence[Names], rare: int = RARE) -> list[int]:
     links: list[list[Hashable]] = []
     for schema in schemas:
         telling = [("column", column) for column in schema.columns if counts[column] <= rare]
-        links.append([("table", name) for name in schema.tables] or telling or [schema.columns])
+        links.append([("table", name) for name in schema.tables] or telling or [("columns", schema.columns)])
     return _connected(links)
 
 
