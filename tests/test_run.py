@@ -83,6 +83,11 @@ def test_sources_and_hashes_of_data_and_model_are_kept(finished) -> None:
     assert len(result["data"]["sha256"]) == len(result["model"]["sha256"]) == 64
     assert result["data"]["source"].endswith("ducks.json")
     assert (result["data"]["train"], result["data"]["test"]) == (184, 8)
+    assert (result["data"]["split"], result["data"]["left_out"]) == ("row", 0)
+    assert result["data"]["leaks"] == {
+        **{"test": 8, "verbatim": 0, "same_words": 0, "near": 8},
+        **{"table": 8, "guessed": 0, "columns": 8, "template": 8},
+    }
 
 
 def test_a_person_sees_the_phases(finished) -> None:

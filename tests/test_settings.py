@@ -55,6 +55,7 @@ def test_a_base_url_chooses_the_backend() -> None:
         ({"learning_rate": 0.0}, "--learning-rate"),
         ({"learning_rate": math.nan}, "--learning-rate"),
         ({"schedule": "cosine"}, "--schedule"),
+        ({"split": "column"}, "--split"),
         ({"backend": "cloud"}, "--backend"),
         ({"backend": "tinker", "base_url": "http://x"}, "--base-url"),
         ({"stops": ("",)}, "--stop"),

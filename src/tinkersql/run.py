@@ -49,8 +49,8 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     RunFolder.check(runs, name)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
-        data = corpus.load(settings.data, reporter)
-        split = corpus.split(data, settings.test_size, settings.seed)
+        data = corpus.load(settings.data, reporter, settings.map)
+        split = corpus.split(data, settings.test_size, settings.seed, settings.split)
     training_examples = split.train[: settings.examples or None]
     facts.data = _describe(data, split, training_examples)
     _introduce(resolved, facts.data, reporter)
@@ -245,6 +245,9 @@ def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict
         "train": len(split.train),
         "test": len(split.test),
         "trained_on": len(trained_on),
+        "left_out": len(split.left_out),
+        "split": split.by,
+        "leaks": split.leaks.to_dict(),
         "kinds": corpus.count_kinds(data.examples),
         "notes": notes,
     }

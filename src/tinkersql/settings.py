@@ -22,10 +22,12 @@ class Settings:
 
     Attributes:
         data: ``hub``, ``built-in`` or a file.
+        map: What a file's columns are called, such as ``question=nl,answer=sql``; empty means as in the exercise.
         model: A model's name or folder; empty means the backend's own default.
         backend: Whom the SDK talks to.
         base_url: The service's address, for ``backend="url"``.
         test_size: Questions set aside to measure on.
+        split: What training and test must not share: nothing (``row``), a ``table``, a ``schema`` or a ``template``.
         seed: Of the split, the order of training and the adapter's start.
         examples: Training budget in examples; 0 means one epoch.
         batch_size: Examples per optimizer step.
@@ -44,10 +46,12 @@ class Settings:
     """
 
     data: str = "hub"
+    map: str = ""
     model: str = ""
     backend: BackendKind = "embedded"
     base_url: str = ""
     test_size: int = 200
+    split: Literal["row", "table", "schema", "template"] = "row"
     seed: int = 0
     examples: int = 1600
     batch_size: int = 32
@@ -134,6 +138,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"--learning-rate {settings.learning_rate:g}: must be a positive number, such as 0.001")
     if settings.schedule not in ("constant", "linear"):
         raise SettingsError(f"--schedule {settings.schedule}: choose constant or linear")
+    if settings.split not in ("row", "table", "schema", "template"):
+        raise SettingsError(f"--split {settings.split}: choose row, table, schema or template")
     if settings.backend not in ("embedded", "tinker", "url"):
         raise SettingsError(f"--backend {settings.backend}: choose embedded or tinker, or give --base-url URL")
     if (settings.backend == "url") != bool(settings.base_url):

@@ -155,13 +155,13 @@ def test_a_killed_run_goes_on_inside_a_part(tmp_path, suffix):
     assert rows[0][1:] == rows[1][1:]
 
 
-@pytest.mark.parametrize("missing", ["pyarrow", "ray"])
-def test_a_missing_package_is_one_line_with_the_command(folder, tmp_path, missing):
+@pytest.mark.parametrize(("missing", "extra"), [("pyarrow", "parquet"), ("ray", "ray")])
+def test_a_missing_package_is_one_line_with_the_command(folder, tmp_path, missing, extra):
     ray = ["--ray", "local"] if missing == "ray" else []
     before = f"import sys; sys.modules[{missing!r}] = None"
     done = run("--pairs", folder, "--out", tmp_path / "out", *ray, before=before)
     assert done.returncode == 2
-    assert "pip install 'tinkersql[ray]'" in done.stderr
+    assert f"pip install 'tinkersql[{extra}]'" in done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert "Traceback" not in done.stderr
 

@@ -113,6 +113,9 @@ def test_a_run_folder_that_cannot_be_made(tmp_path, data) -> None:
         (["--name", "../escape"], "--name"),
         (["--template", "no place for the question"], "--template"),
         (["--batch-size", "0"], "--batch-size"),
+        (["--split", "column"], "--split"),
+        (["--split", "table"], "too small for a table-disjoint split"),
+        (["--map", "frage=question"], "--map frage=question"),
     ],
 )
 def test_senseless_options(tmp_path, data, options, said) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from tinkersql.bulk.jobs import Receipt, Task, Watcher, compare_part, finished, replay, resumable
 from tinkersql.equivalence import Assumptions, Comparison, Pair, compare
 from tinkersql.errors import SettingsError, TinkersqlError
+from tinkersql.extras import need
 
 LOCAL = "local"
 """The address that starts a Ray of our own on this machine, for as long as the job lasts."""
@@ -100,13 +101,9 @@ def _connected(address: str, workers: int | None) -> Iterator[Any]:
     """Ray, quiet and connected; a Ray of our own ends with the block."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is sent to anybody
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
-        import ray
-        import ray.data
-    except ImportError:
-        raise SettingsError(
-            "--ray needs Ray, which is not installed; install it with: pip install 'tinkersql[ray]'"
-        ) from None
+    need("ray.data", "--ray needs Ray", "ray")
+    import ray.data
+
     if address != LOCAL:
         _knock(address)
     logging.getLogger("ray").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""Parts in Parquet, read and written by record batches. Needs pyarrow, of the ``[ray]`` extra."""
+"""Parts in Parquet, read and written by record batches. Needs pyarrow, of the ``[parquet]`` extra."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tinkersql.bulk.parts import ANSWER_KEYS, KEYS, Answer, Record, Row, problem
-from tinkersql.errors import DataError, SettingsError
+from tinkersql.errors import DataError
+from tinkersql.extras import need_parquet
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,12 +32,7 @@ class ParquetPart:
     unit = "row"
 
     def __init__(self, path: Path) -> None:
-        try:
-            import pyarrow.parquet  # noqa: F401
-        except ImportError:
-            raise SettingsError(
-                "Parquet files need pyarrow, which is not installed; install it with: pip install 'tinkersql[ray]'"
-            ) from None
+        need_parquet()
         self.path = path
 
     def count(self) -> int:

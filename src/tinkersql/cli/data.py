@@ -1,4 +1,4 @@
-"""``tinkersql data``: fetch, make and describe data."""
+"""``tinkersql data``: fetch, make, describe and split data."""
 
 import json as jsonlib
 from pathlib import Path
@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from tinkersql.cli.options import JsonOption, MapOption, mapping
 from tinkersql.console import Terminal
 from tinkersql.errors import RunError
 
-app = typer.Typer(help="Fetch, generate and describe question-and-SQL data.", no_args_is_help=True)
+DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
+
+app = typer.Typer(help="Fetch, generate, describe and split question-and-SQL data.", no_args_is_help=True)
 
 
 @app.command()
-def get(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def get(json: JsonOption = False) -> None:
     """Fetch b-mc2/sql-create-context from the Hugging Face hub into the cache, and print where it is."""
     from tinkersql.corpus import hub
 
@@ -25,7 +28,7 @@ def get(json: Annotated[bool, typer.Option("--json", help="Print one JSON docume
 @app.command()
 def generate(
     out: Annotated[Path, typer.Argument(help="The JSON file to write.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Write the built-in examples as a JSON array of question, context and answer, for any script of the exercise."""
     from tinkersql.cache import sha256_of
@@ -45,13 +48,14 @@ def generate(
 
 @app.command()
 def stats(
-    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    data: DataArgument,
+    map: MapOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Say how many examples there are, of which kinds, and what the data's hash is."""
     from tinkersql import corpus
 
-    loaded = corpus.load(data, Terminal())
+    loaded = corpus.load(data, Terminal(), mapping(map))
     kinds = corpus.count_kinds(loaded.examples)
     if json:
         facts = {"source": loaded.source, "sha256": loaded.sha256, "examples": len(loaded.examples), "kinds": kinds}
@@ -60,3 +64,31 @@ def stats(
     print(f"{loaded.source}: {len(loaded.examples):,} examples, sha256 {loaded.sha256}")
     for kind, count in kinds.items():
         print(f"{count:>8,}  {count / len(loaded.examples):>6.1%}  {kind}")
+
+
+@app.command()
+def split(
+    data: DataArgument,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="The folder to write; it must be new or empty.")],
+    by: Annotated[
+        str, typer.Option(help="What training and test do not share: 'row', 'table', 'schema', 'template'.")
+    ] = "row",
+    test_size: Annotated[int, typer.Option(min=1, help="Examples to set aside.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the shuffling.")] = 0,
+    map: MapOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write train.jsonl, test.jsonl and split.json, which says what training knows of the test."""
+    from tinkersql import corpus
+    from tinkersql.corpus.writing import check_folder, write_split
+
+    check_folder(out)
+    loaded = corpus.load(data, Terminal(), mapping(map))
+    parts = corpus.split(loaded, test_size, seed, by)
+    facts = write_split(out, loaded, parts, seed)
+    if json:
+        print(jsonlib.dumps(facts))
+        return
+    print(f"{out}: {facts['train']:,} examples to train on, {facts['test']:,} to test on, split by {by}")
+    for note in parts.notes:
+        print(note)

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tinkersql.cli.options import MapOption, mapping
 from tinkersql.console import Terminal, printable
 from tinkersql.settings import PRESETS, resolve
 
@@ -22,8 +23,9 @@ def _help(text: str, name: str) -> str:
 def run(
     data: Annotated[
         str | None,
-        typer.Option(help="A JSON array or .jsonl of question, context, answer; 'built-in'; or 'hub' (the default)."),
+        typer.Option(help="A JSON, .jsonl, .csv or .parquet file; 'built-in'; or 'hub' (the default)."),
     ] = None,
+    map: MapOption = None,
     preset: Annotated[str, typer.Option(help="'cpu' for a laptop, 'exercise' for the course's own values.")] = "cpu",
     model: Annotated[
         str | None, typer.Option(help="A Llama-architecture hub name or folder; the service's name for it elsewhere.")
@@ -33,6 +35,10 @@ def run(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="Any Tinker-compatible service.")] = None,
     test_size: Annotated[int | None, typer.Option(help=_help("Questions to measure on.", "test_size"))] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help=_help("What training and test do not share: 'row', 'table', 'schema', 'template'.", "split")),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of split, order of training and adapter.")] = None,
     examples: Annotated[
         int | None, typer.Option(help=_help("Training budget in examples; 0 is one epoch.", "examples"))
@@ -72,10 +78,12 @@ def run(
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
     given: dict[str, Any] = {
         "data": data,
+        "map": mapping(map) or None,
         "model": model,
         "backend": backend,
         "base_url": base_url,
         "test_size": test_size,
+        "split": split,
         "seed": seed,
         "examples": examples,
         "batch_size": batch_size,

@@ -2,7 +2,21 @@
 
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.kinds import KINDS, kind_of
+from tinkersql.corpus.leaks import LeakReport
 from tinkersql.corpus.reading import BUILT_IN, HUB, Corpus, load
-from tinkersql.corpus.splitting import Split, count_kinds, split
+from tinkersql.corpus.splitting import SPLITS, Split, count_kinds, split
 
-__all__ = ["BUILT_IN", "HUB", "KINDS", "Corpus", "Example", "Split", "count_kinds", "kind_of", "load", "split"]
+__all__ = [
+    "BUILT_IN",
+    "HUB",
+    "KINDS",
+    "SPLITS",
+    "Corpus",
+    "Example",
+    "LeakReport",
+    "Split",
+    "count_kinds",
+    "kind_of",
+    "load",
+    "split",
+]

@@ -2,22 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from tinkersql.cache import sha256_of
-from tinkersql.console import Reporter
+from tinkersql.console import Reporter, printable
 from tinkersql.corpus import hub
 from tinkersql.corpus.examples import Example
+from tinkersql.corpus.formats import kind, listed, rows_of
 from tinkersql.corpus.generate import generate
-from tinkersql.errors import DataError
+from tinkersql.errors import DataError, SettingsError
 
 BUILT_IN = "built-in"
 HUB = "hub"
 KEYS = ("question", "context", "answer")
 """The keys of a row, as in ``b-mc2/sql-create-context``: question, schema, gold query."""
+FACTS = ("domain", "pattern", "difficulty", "skills")
+"""Further keys of the rows that `to_record` writes; read where they hold what they should, else passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,21 @@ class Corpus:
     is_built_in: bool = False
 
 
-def load(data: str, reporter: Reporter) -> Corpus:
+def load(data: str, reporter: Reporter, mapping: str = "") -> Corpus:
     """Load ``built-in``, ``hub`` or a data file.
+
+    Args:
+        data: Which.
+        reporter: Shows the hub's download.
+        mapping: What the columns of a data file are called, as `parse_mapping` reads it.
 
     Raises:
         DataError: Missing, unreadable, empty or malformed data; the hub out of reach.
+        SettingsError: A mapping that makes no sense; a Parquet file, and pyarrow is not installed.
     """
+    names = parse_mapping(mapping)
+    if mapping and data in (BUILT_IN, HUB):
+        raise SettingsError(f"--map belongs to a data file: leave it out with {data}")
     if data == BUILT_IN:
         return built_in()
     if data == HUB:
@@ -50,7 +62,7 @@ def load(data: str, reporter: Reporter) -> Corpus:
             path = hub.fetch(progress)
         return Corpus(read_file(path), f"hub: {hub.DATASET}", sha256_of(path))
     path = Path(data)
-    return Corpus(read_file(path), str(path), sha256_of(path))
+    return Corpus(read_file(path, names), str(path), sha256_of(path))
 
 
 def built_in() -> Corpus:
@@ -60,71 +72,81 @@ def built_in() -> Corpus:
     return Corpus(examples, f"{BUILT_IN} (generated)", hashlib.sha256(text.encode()).hexdigest(), is_built_in=True)
 
 
+def parse_mapping(text: str) -> dict[str, str]:
+    """Read ``question=nl,answer=sql`` as which of `KEYS` is found under which name; an empty text maps nothing.
+
+    Raises:
+        SettingsError: A part without ``=``, a key that is none of `KEYS`, or a key or a name that comes twice.
+    """
+    names: dict[str, str] = {}
+    for part in filter(str.strip, text.split(",")):
+        key, equals, name = (piece.strip() for piece in part.partition("="))
+        if not equals or not name:
+            raise SettingsError(f"--map {printable(part)}: write KEY=NAME, such as question=nl")
+        if key not in KEYS:
+            raise SettingsError(f"--map {printable(part)}: no such key; choose one of {', '.join(KEYS)}")
+        if key in names or name in names.values():
+            raise SettingsError(f"--map {printable(part)}: '{key if key in names else name}' is mapped twice")
+        names[key] = name
+    return names
+
+
 def to_row(example: Example) -> dict[str, str]:
-    """An example as a row of a data file, with the keys `KEYS`."""
+    """An example as a row of the exercise, with the keys `KEYS` alone: the gold that training learns."""
     return dict(zip(KEYS, (example.question, example.schema, example.gold), strict=True))
 
 
-def read_file(path: Path) -> tuple[Example, ...]:
-    """Read a JSON array or JSON lines of objects with the keys `KEYS`.
+def to_record(example: Example) -> dict[str, Any]:
+    """An example as a row that `read_file` reads back the same: all golds (a list if several), and `FACTS`."""
+    golds = {"answer": list(example.golds)} if len(example.golds) > 1 else {}
+    facts = {key: value for key in FACTS if (value := getattr(example, key))}
+    return to_row(example) | golds | facts
+
+
+def read_file(path: Path, mapping: Mapping[str, str] | None = None) -> tuple[Example, ...]:
+    """Read a data file of rows with the keys `KEYS`, in one of the formats of `corpus.formats`.
+
+    Where JSON or Parquet holds a list of texts as ``answer``, all are acceptable and the first is the one to learn.
+
+    Args:
+        path: The file.
+        mapping: Under which name a key of `KEYS` is found; its own by default.
 
     Raises:
-        DataError: The file is missing, unreadable, no UTF-8, no JSON array, empty, or a row lacks a key.
+        DataError: The file is missing, unreadable, not what its ending says, empty, or a row lacks a key.
+        SettingsError: A Parquet file, and pyarrow is not installed.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check --data, or use --data built-in") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSON") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    if not text.strip():
-        raise DataError(f"{path}: the file is empty; at least a few examples with {', '.join(KEYS)} are needed")
-    rows = list(_lines(path, text) if path.suffix in (".jsonl", ".ndjson") else _array(path, text))
-    if not rows:
-        raise DataError(f"{path}: no rows; at least a few examples with {', '.join(KEYS)} are needed")
-    return tuple(_example(path, where, row) for where, row in rows)
+    names = {key: key for key in KEYS} | dict(mapping or {})
+    examples = tuple(_example(path, where, row, names) for where, row in rows_of(path, tuple(names.values()), FACTS))
+    if not examples:
+        raise DataError(f"{path}: no rows; at least a few examples with {', '.join(names.values())} are needed")
+    return examples
 
 
-def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
-            "one JSON object per line goes into a file named .jsonl"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: JSON that cannot be read ({error}); a flat array of rows is expected") from None
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: a JSON array of rows is expected, but the file holds {_kind(rows)}")
-    for number, row in enumerate(rows, 1):
-        yield f"row {number}", row
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is not valid JSON ({error})") from None
-
-
-def _example(path: Path, where: str, row: Any) -> Example:
+def _example(path: Path, where: str, row: Any, names: Mapping[str, str]) -> Example:
     if not isinstance(row, dict):
-        raise DataError(f"{path}: {where} is {_kind(row)}; an object with {', '.join(KEYS)} is expected")
-    for key in KEYS:
-        if key not in row:
-            raise DataError(f"{path}: {where} has no '{key}' (its keys: {', '.join(map(str, row)) or 'none'})")
-        if not isinstance(row[key], str) or not row[key].strip():
-            raise DataError(f"{path}: {where}: '{key}' must be a non-empty text")
-        if not row[key].isascii() and any("\ud800" <= c <= "\udfff" for c in row[key]):
-            raise DataError(f"{path}: {where}: '{key}' holds half a character (an unpaired surrogate, \\ud800–\\udfff)")
-    return Example(row["question"], row["context"], (row["answer"],))
+        raise DataError(f"{path}: {where} is {kind(row)}; an object with {', '.join(names.values())} is expected")
+    found: dict[str, tuple[str, ...]] = {}
+    for key, name in names.items():
+        if name not in row:
+            raise DataError(f"{path}: {where} has no '{name}' (its keys: {listed(list(row))})")
+        is_list = key == "answer" and isinstance(row[name], list)
+        found[key] = tuple(row[name]) if is_list else (row[name],)
+        for problem in filter(None, map(_problem, found[key] or ("",))):
+            raise DataError(f"{path}: {where}: '{name}' {problem}")
+    facts = {key: row[key] for key in FACTS[:-1] if key in row and not _problem(row[key])}
+    skills = row.get("skills")
+    if isinstance(skills, list) and not any(map(_problem, skills)):
+        facts["skills"] = tuple(skills)
+    return Example(found["question"][0], found["context"][0], found["answer"], **facts)
 
 
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+def _problem(value: Any) -> str:
+    """Why a value cannot be a text of an example; empty if it can."""
+    if not isinstance(value, str) or not value.strip():
+        return "must be a non-empty text"
+    if "\0" in value:
+        return "holds a NUL character, which no query and no question can hold"
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        return "holds half a character (an unpaired surrogate, \\ud800–\\udfff)"
+    return ""
