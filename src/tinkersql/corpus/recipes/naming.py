@@ -84,7 +84,7 @@ _SUBJECTS = tuple(
         ("nation", "nations entries"),
         ("title", "titles works"),
         ("location", "sites places"),
-        ("name", "people entries records"),
+        ("name", "entries records listings"),
     )
 )
 """What tables with such words in their columns are about, the surest signs first."""
@@ -118,8 +118,10 @@ _SHORT = {
 def rename_tables(draft: Draft, rng: Random, pool: Pool) -> bool:
     """Call a table with a placeholder for a name after what it is about; where that is unclear, keep it.
 
-    The columns tell it, those of other examples about the same table included, or else the question.
+    The columns tell it, those of other examples about the same table included, or else the words of the question that
+    begin with a small letter; the others are mostly parts of values.
     """
+    asked = [word for word in draft.question.split() if word[0].islower()]
     names: dict[str, str] = {}
     renamable = draft.renamable()
     for table, source in zip(draft.tables, draft.source_tables, strict=True):
@@ -128,7 +130,7 @@ def rename_tables(draft: Draft, rng: Random, pool: Pool) -> bool:
             continue
         columns = [column.name for column in table.columns] + [name for name, _ in pool.siblings(source)]
         shut = draft.taken | draft.names | set(names.values())
-        new = subject(columns, shut, rng) or subject([*columns, draft.question], shut, rng)
+        new = subject(columns, shut, rng) or subject([*columns, *asked], shut, rng)
         if new:
             names[old] = new
     draft.rename(names)
