@@ -57,6 +57,7 @@ def test_a_base_url_chooses_the_backend() -> None:
         ({"schedule": "cosine"}, "--schedule"),
         ({"backend": "cloud"}, "--backend"),
         ({"backend": "tinker", "base_url": "http://x"}, "--base-url"),
+        ({"recipe": "magic"}, "--recipe"),
         ({"stops": ("",)}, "--stop"),
         ({"template": "{question}"}, "--template"),
         ({"template": "{schema} {question} {other}"}, "--template"),

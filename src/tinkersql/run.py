@@ -248,7 +248,7 @@ def _describe(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
         "examples": len(data.examples),
         "train": len(split.train),
         "test": len(split.test),
-        "trained_on": len(enriched.examples),
+        "trained_on": taken,
         "recipes": enriched.counts,
         "kinds": corpus.count_kinds(data.examples),
         "notes": notes,
