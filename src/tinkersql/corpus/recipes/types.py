@@ -11,19 +11,19 @@ from tinkersql.corpus.recipes.words import split
 from tinkersql.equivalence.lexing import Token, meaningful, unquote
 
 _WHOLE = frozenset(
-    """year age rank week round pick laps wins losses draws ties goals points game games matches played attendance crowd
-    population capacity season seasons episode episodes number total bronze silver gold touchdowns runs tries assists
-    rebounds starts poles podiums caps appearances floors votes seats enrollment founded established launched built
-    quantity stock salary lane grid drawn lost won overall yards medals count pages stage decile track""".split()  # noqa: SIM905
+    """year age rank week round pick laps wins losses draws ties goals points game games matches played made
+    scored attendance crowd population capacity season seasons episode episodes number total bronze silver gold
+    touchdowns runs tries assists rebounds starts poles podiums caps appearances floors votes seats enrollment
+    founded established launched built quantity stock salary lane grid drawn lost won against conceded overall
+    yards medals count pages stage decile track duration minutes students""".split()  # noqa: SIM905
 )
 _REAL = frozenset(
-    """price cost amount fee average percentage percent share height weight length width area distance speed rating
-    latitude longitude temperature viewers earnings revenue budget gdp density elevation depth power swimsuit interview
-    balance rate""".split()  # noqa: SIM905
+    """price cost amount fee average percentage percent pct share height weight length width area distance speed
+    rating latitude longitude temperature viewers earnings revenue budget gdp density elevation depth power
+    swimsuit interview balance rate""".split()  # noqa: SIM905
 )
-_TEXT_AFTER_ALL = frozenset(
-    "name team title type city country date time player code class record score first last by for".split()  # noqa: SIM905
-)
+_BEHIND = frozenset("for kg km m lb lbs mm cm ft mi mph millions".split())  # noqa: SIM905
+"""Units and the like, which may stand behind the word that says what a column holds."""
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _KEY = re.compile(r"(?:.*_)?(?:id|ID|Id)\Z|.*[a-z]I[Dd]\Z")
 _VARCHARS = ("VARCHAR", "VARCHAR", "VARCHAR", "TEXT")
@@ -60,16 +60,22 @@ def _type(column: Column, texts: Sequence[str], numbers: Sequence[str], text: st
         return "DATE" if all(_ISO_DATE.match(value) for value in texts) else text
     if numbers:
         return "REAL" if any("." in number for number in numbers) else "INTEGER"
-    words = {word.lower() for word in split(column.name)}
+    head = _head(column.name)
     if column.type.upper() == "INTEGER":
-        return "REAL" if words & _REAL else "INTEGER"
+        return "REAL" if head in _REAL else "INTEGER"
     if _KEY.match(column.name):
         return "INTEGER"
-    if words & _TEXT_AFTER_ALL:
-        return "DATE" if column.name.casefold().endswith("date") else text
-    if words & _REAL:
-        return "REAL"
-    return "INTEGER" if words & _WHOLE else text
+    if head == "date":
+        return "DATE"
+    if column.name.lower().startswith("location"):  # location_attendance: "Boston Garden 14,890"
+        return text
+    return "INTEGER" if head in _WHOLE else "REAL" if head in _REAL else text
+
+
+def _head(name: str) -> str:
+    """The word that says what a column holds: the last one, as in ``weight_kg`` and ``goals_for`` without the rest."""
+    words = [word.lower() for word in split(name) if not word.isdigit() and word.lower() not in _BEHIND]
+    return words[-1] if words else ""
 
 
 def _uses(draft: Draft) -> tuple[dict[str, list[str]], dict[str, list[str]], list[tuple[str, str]]]:
