@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tinkersql.corpus.examples import Example
 from tinkersql.equivalence.lexing import Token, meaningful, tokens, unquote
-from tinkersql.equivalence.schema import RESERVED
+from tinkersql.equivalence.schema import MAX_COLUMNS, RESERVED
 
 _QUOTED = r""""(?:[^"]|"")*+"|`[^`]*+`|\[[^\]\n]*+\]"""
 _NAME = rf"""(?:{_QUOTED}|[^\s"'`\[\](),;]++)"""
@@ -158,7 +158,7 @@ def _tables(schema: str) -> list[Table]:
                 table.constraints += [entry] if entry not in table.constraints else []
                 continue
             column = _COLUMN.match(entry)
-            if not column:
+            if not column or len(table.columns) == MAX_COLUMNS:
                 return []
             if table.find(unquote(column[1])) is None:
                 table.columns.append(Column(column[1], column[2] or "", (column[3] or "").rstrip()))

@@ -1,9 +1,11 @@
 """Names as words: what a column name says, and whether two names, or a name and a question, could be confused."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_REMEMBERED = 20_000
+"""Texts whose words are kept: the same names come up again and again, questions do not."""
 _EMPTY = frozenset({"of", "the", "in", "a", "an", "and", "or", "by", "for", "to", "at", "on", "s"})
 _ALIKE = tuple(
     frozenset(group.split())
@@ -44,7 +46,7 @@ def split(name: str) -> list[str]:
     return _PART.findall(name)
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def words_of(name: str) -> frozenset[str]:
     """The words in a name, in lower case and in the singular: ``Home_teamScores`` has ``home``, ``team``, ``score``."""
     return frozenset(singular(word.lower()) for word in split(name) if not word.isdigit()) - _EMPTY
@@ -93,12 +95,12 @@ def is_named(name: str, question: str) -> bool:
     return words_of(name) <= words_of(question)
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _fields(name: str) -> frozenset[int]:
     words = words_of(name)
     return frozenset(number for number, group in enumerate(_ALIKE) if words & group)
 
 
-@cache
+@lru_cache(_REMEMBERED)
 def _letters(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalpha())
