@@ -20,18 +20,20 @@ def distractor_columns(draft: Draft, rng: Random, pool: Pool) -> bool:
     They come from other examples about the same table, and behind them from tables with columns of the same names. A
     column that could change the answer, or leave a doubt about it, is passed over.
     """
-    used = [column.name for column in draft.columns()]
-    before = len(used)
+    names = {column.name.lower() for column in draft.columns()}
+    unnamed = _unnamed(draft)
+    before = len(list(draft.columns()))
     for table, source in zip(draft.tables, draft.source_tables, strict=True):
         wanted = rng.randint(1, MOST_COLUMNS) if len(draft.tables) == 1 else rng.randint(0, MOST_COLUMNS_OF_MANY)
         siblings = pool.siblings(source)
         rng.shuffle(siblings)
-        found = _clear(draft, siblings, wanted, used, is_same_table=True)
+        was_shown = is_nameless(source)  # tables that share a real name may be of different databases
+        found = _clear(draft, siblings, wanted, [] if was_shown else unnamed, is_same_table=True)
         _insert(table, found, rng)
         if len(found) < wanted:
-            relatives = pool.relatives({name.lower() for name in used}, rng)
-            _insert(table, _clear(draft, relatives, wanted - len(found), used), rng)
-    return sum(1 for _ in draft.columns()) > before
+            relatives = pool.relatives(names, rng)
+            _insert(table, _clear(draft, relatives, wanted - len(found), unnamed), rng)
+    return len(list(draft.columns())) > before
 
 
 def distractor_tables(draft: Draft, rng: Random, pool: Pool) -> bool:
@@ -50,8 +52,7 @@ def distractor_tables(draft: Draft, rng: Random, pool: Pool) -> bool:
         return False
     rng.shuffle(columns)
     more = pool.relatives({column.lower() for column, _ in columns}, rng)
-    used = [column.name for column in draft.columns()]
-    found = _clear(draft, chain(columns, more), rng.choice(_COLUMNS_OF_SPARE_TABLE), used)
+    found = _clear(draft, chain(columns, more), rng.choice(_COLUMNS_OF_SPARE_TABLE), _unnamed(draft))
     if len(found) < 2:
         return False
     draft.tables.insert(rng.randint(0, len(draft.tables)), Table(name, [Column(*spare) for spare in found]))
@@ -74,27 +75,29 @@ def _insert(table: Table, spares: Iterable[Spare], rng: Random) -> None:
         table.columns.insert(rng.randint(0, len(table.columns)), column)
 
 
+def _unnamed(draft: Draft) -> list[str]:
+    """The columns that the question does not name, although the gold may use them."""
+    return [column.name for column in draft.columns() if not is_named(column.name, draft.question)]
+
+
 def _clear(
-    draft: Draft, candidates: Iterable[Spare], wanted: int, used: list[str], is_same_table: bool = False
+    draft: Draft, candidates: Iterable[Spare], wanted: int, unnamed: list[str], is_same_table: bool = False
 ) -> list[Spare]:
     """The first candidates beside which a person would still answer as before.
 
     A name must not be in the schema or, as a name or a text, in a gold; nor have all words of another column, or the
-    reverse; nor be named by the question. A column of another table, in whose presence the question was not asked,
-    must moreover have no word that the question hints at, and mean nothing like a used column that it does not name.
+    reverse; nor mean something like one of the ``unnamed`` columns. Of the same table, it must not be named by the
+    question; of another one, the question must not even hint at it.
     """
     shut = draft.taken | draft.names
     near = [column.name for column in draft.columns()]
-    unnamed = [] if is_same_table else [name for name in used if not is_named(name, draft.question)]
+    speaks_of = is_named if is_same_table else is_hinted
     found: list[Spare] = []
     for name, kind in candidates:
         if len(found) == wanted:
             break
-        if name.casefold() in shut or any(are_near(name, other) for other in near):
-            continue
-        if (is_named if is_same_table else is_hinted)(name, draft.question):
-            continue
-        if any(are_alike(name, other) for other in unnamed):
+        is_doubtful = speaks_of(name, draft.question) or any(are_alike(name, other) for other in unnamed)
+        if name.casefold() in shut or is_doubtful or any(are_near(name, other) for other in near):
             continue
         found.append((name, kind))
         near.append(name)

@@ -22,7 +22,7 @@ _REAL = frozenset(
     rating latitude longitude temperature viewers earnings revenue budget gdp density elevation depth power
     swimsuit interview balance rate""".split()  # noqa: SIM905
 )
-_BEHIND = frozenset("for kg km m lb lbs mm cm ft mi mph millions".split())  # noqa: SIM905
+_BEHIND = frozenset("for in kg km m lb lbs mm cm ft mi mph feet meters metres millions million billion".split())  # noqa: SIM905
 """Units and the like, which may stand behind the word that says what a column holds."""
 _ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 _KEY = re.compile(r"(?:.*_)?(?:id|ID|Id)\Z|.*[a-z]I[Dd]\Z")
@@ -61,13 +61,13 @@ def _type(column: Column, texts: Sequence[str], numbers: Sequence[str], text: st
     if numbers:
         return "REAL" if any("." in number for number in numbers) else "INTEGER"
     head = _head(column.name)
+    if head == "date" or column.name.casefold().startswith("date_"):
+        return "DATE"
     if column.type.upper() == "INTEGER":
         return "REAL" if head in _REAL else "INTEGER"
     if _KEY.match(column.name):
         return "INTEGER"
-    if head == "date":
-        return "DATE"
-    if column.name.lower().startswith("location"):  # location_attendance: "Boston Garden 14,890"
+    if column.name.casefold().startswith("location"):  # location_attendance: "Boston Garden 14,890"
         return text
     return "INTEGER" if head in _WHOLE else "REAL" if head in _REAL else text
 
