@@ -249,6 +249,18 @@ def test_golds_that_do_not_run_are_said_to_be_the_data_s_fault(tmp_path, tiny_mo
     assert "4 of 4 expected queries cannot be judged" in " ".join(done.stderr.split())
 
 
+def test_recipes_change_the_training_examples_alone(tmp_path, tiny_model) -> None:
+    recipe = ["--recipe", "declared-keys=1,mix-generated=0.25", "--examples", "8"]
+    options = ["--test-size", "4", "--shots", "0", "--json", *recipe]
+    done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["training"]["examples"] == 8
+    assert result["data"]["recipes"] == {"declared-keys": 6, "mix-generated": 2}
+    assert "declared-keys 6, mix-generated 2" in " ".join(done.stderr.split())
+    assert {p["schema"] for p in lines(tmp_path / "runs/ducks/predictions-tuned.jsonl")} == {SCHEMA}
+
+
 def test_ctrl_c_in_the_last_step_is_not_lost(tmp_path, tiny_model) -> None:
     one_step = ["--test-size", "2", "--batch-size", "500", "--examples", "0", "--rank", "64"]
     child, folder = start(tmp_path, tiny_model, *one_step)

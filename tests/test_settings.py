@@ -58,6 +58,7 @@ def test_a_base_url_chooses_the_backend() -> None:
         ({"split": "column"}, "--split"),
         ({"backend": "cloud"}, "--backend"),
         ({"backend": "tinker", "base_url": "http://x"}, "--base-url"),
+        ({"recipe": "magic"}, "--recipe"),
         ({"stops": ("",)}, "--stop"),
         ({"template": "{question}"}, "--template"),
         ({"template": "{schema} {question} {other}"}, "--template"),

@@ -16,6 +16,7 @@ from tinkersql._version import __version__
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
+from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
 from tinkersql.evaluation import Prediction, ask, compare_paired, judge, summarise
 from tinkersql.evaluation.suites import EXERCISE
@@ -51,8 +52,8 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     with facts.phase("load data"):
         data = corpus.load(settings.data, reporter, settings.map)
         split = corpus.split(data, settings.test_size, settings.seed, settings.split)
-    training_examples = split.train[: settings.examples or None]
-    facts.data = _describe(data, split, training_examples)
+        enriched = enrich(settings.recipe, split.train, settings.seed, settings.examples or None, reporter)
+    facts.data = _describe(data, split, enriched)
     _introduce(resolved, facts.data, reporter)
 
     folder = RunFolder.create(runs, name)
@@ -77,7 +78,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
-                datums = _datums(tokenizer, plain, training_examples, backend, facts, reporter)
+                datums = _datums(tokenizer, plain, enriched.examples, backend, facts, reporter)
                 facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
                 phase["tokens"] = facts.training.tokens
 
@@ -231,11 +232,14 @@ def _datums(
     return fitting
 
 
-def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict[str, Any]:
+def _describe(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
     notes = list(split.notes)
-    if len(trained_on) < len(split.train):
+    if enriched.counts:
+        notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
+    taken = len(enriched.examples) - enriched.added
+    if taken < len(split.train):
         notes.append(
-            f"Training takes {len(trained_on):,} of {len(split.train):,} training examples, chosen at random "
+            f"Training takes {taken:,} of {len(split.train):,} training examples, chosen at random "
             "by the seed (--examples 0 takes them all)."
         )
     return {
@@ -244,10 +248,11 @@ def _describe(data: Corpus, split: Split, trained_on: Sequence[Example]) -> dict
         "examples": len(data.examples),
         "train": len(split.train),
         "test": len(split.test),
-        "trained_on": len(trained_on),
+        "trained_on": taken,
         "left_out": len(split.left_out),
         "split": split.by,
         "leaks": split.leaks.to_dict(),
+        "recipes": enriched.counts,
         "kinds": corpus.count_kinds(data.examples),
         "notes": notes,
     }

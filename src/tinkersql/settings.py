@@ -30,6 +30,7 @@ class Settings:
         split: What training and test must not share: nothing (``row``), a ``table``, a ``schema`` or a ``template``.
         seed: Of the split, the order of training and the adapter's start.
         examples: Training budget in examples; 0 means one epoch.
+        recipe: Changes of the training examples, before the budget is taken; empty: none (`tinkersql.corpus.recipes`).
         batch_size: Examples per optimizer step.
         learning_rate: Adam's rate at the first step.
         schedule: ``constant``, or ``linear`` decay to zero.
@@ -54,6 +55,7 @@ class Settings:
     split: Literal["row", "table", "schema", "template"] = "row"
     seed: int = 0
     examples: int = 1600
+    recipe: str = ""
     batch_size: int = 32
     learning_rate: float = 1e-3
     schedule: Literal["constant", "linear"] = "linear"
@@ -136,6 +138,10 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must not be negative")
     if not (0 < settings.learning_rate < math.inf):
         raise SettingsError(f"--learning-rate {settings.learning_rate:g}: must be a positive number, such as 0.001")
+    if settings.recipe:
+        from tinkersql.corpus.recipes import parse  # slow to import, and seldom needed
+
+        parse(settings.recipe)
     if settings.schedule not in ("constant", "linear"):
         raise SettingsError(f"--schedule {settings.schedule}: choose constant or linear")
     if settings.split not in ("row", "table", "schema", "template"):

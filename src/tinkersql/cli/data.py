@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from tinkersql.cli.data_enrich import enrich
 from tinkersql.cli.options import JsonOption, MapOption, mapping
 from tinkersql.console import Terminal
 from tinkersql.errors import RunError
 
 DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
 
-app = typer.Typer(help="Fetch, generate, describe and split question-and-SQL data.", no_args_is_help=True)
+app = typer.Typer(help="Fetch, generate, describe, split and enrich question-and-SQL data.", no_args_is_help=True)
+app.command()(enrich)
 
 
 @app.command()

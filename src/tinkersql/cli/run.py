@@ -43,6 +43,9 @@ def run(
     examples: Annotated[
         int | None, typer.Option(help=_help("Training budget in examples; 0 is one epoch.", "examples"))
     ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Changes of the training examples, such as 'full-schemas,mix-generated'.")
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help=_help("Examples per step; rescales the learning rate.", "batch_size"))
     ] = None,
@@ -86,6 +89,7 @@ def run(
         "split": split,
         "seed": seed,
         "examples": examples,
+        "recipe": recipe,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "schedule": schedule,

@@ -1,4 +1,4 @@
-"""Examples: read, split and described; `tinkersql.corpus.generate` makes new ones."""
+"""Examples: read, split and described; `generate` makes new ones, `recipes` changes them."""
 
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.kinds import KINDS, kind_of

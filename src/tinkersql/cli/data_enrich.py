@@ -1,0 +1,79 @@
+"""``tinkersql data enrich``: training rows, changed by recipes, as a file."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tinkersql.console import Terminal, printable
+from tinkersql.errors import RunError, SettingsError
+
+if TYPE_CHECKING:
+    from tinkersql.corpus import Example
+
+
+def enrich(
+    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
+    out: Annotated[Path, typer.Argument(help="The .json or .jsonl file to write.")],
+    recipe: Annotated[
+        str, typer.Option(help="Recipes, separated by commas, with a share if need be: 'distractor-columns=0.5'.")
+    ],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Change training rows by recipes (docs/data.md lists them), write them, and say what was changed.
+
+    Recipes borrow columns from other rows of DATA: leave the rows out of it that will test the model.
+    """
+    from tinkersql import corpus
+    from tinkersql.corpus import recipes
+
+    if out.suffix not in (".json", ".jsonl"):
+        raise SettingsError(f"{out}: the file must end in .json or .jsonl")
+    steps = recipes.parse(recipe)
+    if not steps:
+        raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.RECIPES)}")
+    reporter = Terminal()
+    examples = corpus.load(data, reporter).examples
+    enriched = recipes.enrich(recipe, examples, seed, reporter=reporter)
+    _write(out, [_row(example) for example in enriched.examples])
+    if json:
+        summary = {
+            "path": str(out),
+            "rows": len(examples),
+            "examples": len(enriched.examples),
+            "recipes": {step.name: share for step, share in steps},
+            "counts": enriched.counts,
+            "unreadable": enriched.unreadable,
+            "seed": seed,
+        }
+        print(jsonlib.dumps(summary))
+        return
+    print(f"{len(examples):,} rows became {len(enriched.examples):,} examples in {out}")
+    for step, share in steps:
+        print(f"{enriched.counts[step.name]:>8,}  {step.name}={share:g}: {step.summary}")
+    print(f"{enriched.unreadable:>8,}  left alone, because schema or query cannot be read")
+    for before, after in enriched.pairs:
+        print(f"\n{printable(after.question)}")
+        for label, example in (("before", before), ("after", after)):
+            print(f"  {label:<6}  {printable(example.schema)}\n          {printable(example.gold)}")
+
+
+def _row(example: "Example") -> dict[str, str]:
+    from tinkersql.corpus.reading import to_row
+
+    more = {"domain": example.domain, "pattern": example.pattern}
+    return to_row(example) | {key: value for key, value in more.items() if value}
+
+
+def _write(out: Path, rows: list[dict[str, str]]) -> None:
+    lines = [jsonlib.dumps(row, ensure_ascii=False) for row in rows]
+    text = "\n".join(lines) if out.suffix == ".jsonl" else "[\n" + ",\n".join(lines) + "\n]"
+    partial = out.with_name(f".{out.name}.partial")  # a full disk must not cost an older file
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(out)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunError(f"{out}: cannot be written ({error.strerror})") from None
