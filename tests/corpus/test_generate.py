@@ -22,7 +22,7 @@ from tinkersql.evaluation.suites import EXERCISE
 
 ROWS = 1500
 CHILDLESS = 0.75  # only keys up to this share of a tenth are referred to, so that some parents have no children
-DATABASES = ((ROWS, 0.0), (ROWS, 0.2), *((size, 0.0) for size in (12, 12, 12, 6, 6, 6, 3, 3)))
+DATABASES = ((ROWS, 0.0), (ROWS, 0.2), *((size, 0.0) for size in (25, 12, 12, 12, 6, 6, 6, 6, 6, 3, 3)))
 """The rows of each table and the share of missing values; the small ones are for "fewer than 5 pastries"."""
 
 

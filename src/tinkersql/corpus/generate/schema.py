@@ -8,7 +8,7 @@ from tinkersql.corpus.generate.domain import Column, Domain, Link, Role, Table
 from tinkersql.corpus.generate.scene import Draft
 
 SPARE_COLUMNS = (0, 1, 2, 2, 3, 3, 4, 5)
-WHOLE_TABLES = 0.3  # the share of schemas that show every column, in the order in which the domain has them
+WHOLE_TABLES = 0.4  # the share of schemas that show every column, in the order in which the domain has them
 KEY_SHOWN = 0.6  # the share of other tables that show their key even where no query needs it
 SPARE_TABLE = 0.25
 DECLARED_KEYS = 0.3  # the share of schemas that say which columns are keys

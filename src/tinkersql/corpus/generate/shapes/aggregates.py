@@ -39,7 +39,7 @@ def count_all(scene: Scene) -> Draft:
     return Draft((f"SELECT COUNT(*) FROM {table.name}",), (table,), table.slots)
 
 
-@shape("count-where", weight=6, wordings=COUNTED, unseen=UNSEEN_COUNTED)
+@shape("count-where", weight=8, wordings=COUNTED, unseen=UNSEEN_COUNTED)
 def count_where(scene: Scene) -> Draft:
     """``SELECT COUNT(*) FROM pastry WHERE price > 5``."""
     table = scene.table()
@@ -106,7 +106,7 @@ def count_distinct_where(scene: Scene) -> Draft:
 
 @shape(
     "aggregate",
-    weight=2.5,
+    weight=3,
     wordings=(
         "What is the {aggregate} of all {things}?",
         "[Find|Get|Return|Show] the {aggregate} of the {things}.",
@@ -133,7 +133,7 @@ def aggregate_all(scene: Scene) -> Draft:
 
 @shape(
     "aggregate-where",
-    weight=6,
+    weight=8,
     wordings=(
         "What is the {aggregate} of {things} {filter}?",
         "[Find|Get|Return] the {aggregate} of the {things} {filter}.",

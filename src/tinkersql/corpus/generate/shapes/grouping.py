@@ -14,7 +14,7 @@ def group_slots(group: Column) -> dict[str, str]:
 
 @shape(
     "group-count",
-    weight=4,
+    weight=5,
     wordings=(
         "How many {things} are there for each {group}?",
         "[Show|List|Return] each {group} with its number of {things}.",

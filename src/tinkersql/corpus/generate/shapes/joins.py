@@ -57,7 +57,7 @@ def join_list(scene: Scene) -> Draft:
 
 @shape(
     "join-filter",
-    weight=3.5,
+    weight=4.5,
     wordings=(
         "What are the {labels} of {children} {inside}?",
         "List the {children} {inside}.",

@@ -32,7 +32,7 @@ def list_one(scene: Scene) -> Draft:
 
 @shape(
     "list",
-    weight=1.2,
+    weight=1.5,
     wordings=(
         "[List|Give|Show] the {what} of all {things}.",
         "What are the {what} of all {things}?",
@@ -61,7 +61,7 @@ def list_all(scene: Scene) -> Draft:
     )
 
 
-@shape("filter", weight=6, wordings=LISTED, unseen=UNSEEN_LISTED)
+@shape("filter", weight=9, wordings=LISTED, unseen=UNSEEN_LISTED)
 def filter_one(scene: Scene) -> Draft:
     """``SELECT name FROM pastry WHERE price > 5``."""
     table, label = scene.labelled()
@@ -75,7 +75,7 @@ def filter_one(scene: Scene) -> Draft:
 
 @shape(
     "filter-columns",
-    weight=3,
+    weight=4,
     wordings=(
         "What are the {first} and {attribute} of {things} {filter}?",
         "[Show|List|Get] the {first} and {attribute} of [each of the|all] {things} {filter}.",
@@ -131,7 +131,7 @@ def filter_attribute(scene: Scene) -> Draft:
 
 @shape(
     "lookup",
-    weight=4,
+    weight=5,
     wordings=(
         "What is the {attribute} of the {thing} {value}?",
         "What is the {attribute} of the {thing} [whose {label} is|with the {label}] {value}?",
