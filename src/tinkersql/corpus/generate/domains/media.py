@@ -120,7 +120,7 @@ NEWSPAPER = Domain(
                 ),
                 text("Beat", "politics, business, weather, courts, culture", "covering {}", "on the {} beat"),
                 text("Contract", "permanent, freelance, trainee", "with a {} contract", words="contract type"),
-                number("MonthlyPay", 1500, 9000, 100, "dollars", verb="earn"),
+                number("MonthlyPay", 1500, 9000, 100, "dollars", words="monthly pay", verb="earn"),
                 date("HiredOn", "hired", "hiring date"),
                 key("PaperId"),
             ),

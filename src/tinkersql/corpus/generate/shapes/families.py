@@ -115,7 +115,7 @@ def join_group_aggregate(scene: Scene) -> Draft:
         "Name the {parent} that {has} the largest number of {children}.",
         "[Get|Return|I need] the {label} of the {parent} that {has} the most {children}.",
         "{parent} that {has} the most {children}",
-        "The most {children}: which {parent} {has} them?",
+        "Name whichever {parent} {has} the most {children}.",
     ),
     unseen=("Of all {parents}, which one {has} the most {children}?",),
 )

@@ -153,7 +153,7 @@ def order_two(scene: Scene) -> Draft:
         "{thing} with the {extreme}",
         "The {adjective} {thing}?",
         "[Get|Return] the {label} of the {thing} with the {extreme}.",
-        "The {extreme}: which {thing} has it?",
+        "Name whichever {thing} has the {extreme}.",
     ),
     unseen=("Of all {things}, which one has the {extreme}?", "Tell me the {adjective} {thing}."),
 )
