@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+from tinkersql.cli.data_check import check
 from tinkersql.console import Terminal
 from tinkersql.errors import RunError
 
 app = typer.Typer(help="Fetch, generate and describe question-and-SQL data.", no_args_is_help=True)
+app.command("check")(check)
 
 
 @app.command()

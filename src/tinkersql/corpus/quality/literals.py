@@ -1,0 +1,51 @@
+"""Values of a gold that its question does not hold, and values with quotes of their own: for a person to judge.
+
+A model cannot learn where such a value comes from; but a fair reader may well know it (a code, an abbreviation), so
+nothing is dropped for it.
+"""
+
+from collections.abc import Iterator
+
+from tinkersql.corpus.quality.causes import LITERAL, WRAPPED_VALUE, Finding
+from tinkersql.corpus.quality.rows import Row
+from tinkersql.corpus.quality.wording import holds, holds_number
+from tinkersql.equivalence.lexing import Token, unquote
+from tinkersql.equivalence.schema import RESERVED
+
+
+def missing_literals(row: Row) -> Finding | None:
+    """The values of a gold that runs and that its question does not hold in any form."""
+    missing = [text for text, is_held in _literals(row) if not is_held]
+    return Finding(row.number, LITERAL, ", ".join(missing)) if missing else None
+
+
+def wrapped_value(row: Row) -> Finding | None:
+    """A value with a second pair of quotes inside of the first: ``"'Rain of Terror'"``."""
+    for token in row.ran:
+        value = unquote(token.text) if token.kind == "string" else ""
+        if len(value) > 2 and value[0] == value[-1] and value[0] in "'\"" and value[0] not in value[1:-1]:
+            return Finding(row.number, WRAPPED_VALUE, value)
+    return None
+
+
+def _literals(row: Row) -> Iterator[tuple[str, bool]]:
+    """Each value with whether the question holds it; the arguments of calls are no values of the data."""
+    calls: list[bool] = []
+    before = ""
+    for token in row.ran:
+        if token.text == "(":
+            calls.append(bool(before) and before not in RESERVED)
+        elif token.text == ")" and calls:
+            calls.pop()
+        elif token.kind == "string" and not any(calls):
+            value = unquote(token.text)
+            yield value, holds(row.question, value)
+        elif (
+            token.kind == "number" and not any(calls) and before != "OFFSET" and (before, token.text) != ("LIMIT", "1")
+        ):
+            yield token.text, _holds_number(row.question, token)
+        before = token.word
+
+
+def _holds_number(question: str, token: Token) -> bool:
+    return holds_number(question, float(token.text)) or holds(question, token.text)

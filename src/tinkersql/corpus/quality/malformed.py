@@ -1,0 +1,198 @@
+"""Golds that were damaged when they were written: names, numbers and values torn apart, quotes that do not fit.
+
+Such damage comes from data sets that were rewritten by programs: ``attendance > 92,719`` becomes ``attendance > 92
+OFFSET 719``, ``54_holes`` becomes ``54 AS _holes``, and ``score = "70-68=138"`` without its quotes becomes a
+subtraction. Many such golds still run and silently mean something else. Each function looks for one kind of damage. It
+proposes a repair only where the question holds the undamaged text; whoever calls it must see that the repair runs.
+"""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+
+from tinkersql.corpus.quality.causes import (
+    INNER_QUOTE,
+    OPEN_QUOTE,
+    TORN_NAME,
+    TORN_NUMBER,
+    TORN_VALUE,
+    VALUE_AS_COLUMN,
+    Finding,
+)
+from tinkersql.corpus.quality.rows import Row
+from tinkersql.corpus.quality.wording import holds
+from tinkersql.equivalence.lexing import Token, quote_text, unquote
+from tinkersql.equivalence.schema import SchemaError, read_schema
+
+_COMPARISONS = frozenset("=<>")
+_DASHES = "-–−"
+_FORMULA = frozenset(f"{_DASHES}+*/(),.:=")
+"""The marks that a score, a date or a ratio may hold."""
+_REST_OF_NAME = re.compile(r"_|(?:st|nd|rd|th)(?:_|\Z)|[a-z]_", re.IGNORECASE)
+"""What is left of a name such as 54_holes, 1st_leg or 100m_ when its digits are gone."""
+_VALUE_WITH_QUOTE = r"""
+    (?= (?:[=<>(,]|\bLIKE) \s* {q} (?P<value> [^{q}]* {q} .*? ) {q}
+        (?= \s* (?: \Z | [),;] | \b(?:AND|OR|GROUP|ORDER|LIMIT|UNION|INTERSECT|EXCEPT)\b ) ) )
+"""
+_VALUES_WITH_QUOTES = tuple(
+    (quote, re.compile(_VALUE_WITH_QUOTE.replace("{q}", quote), re.IGNORECASE | re.DOTALL | re.VERBOSE))
+    for quote in "'\""
+)
+MAX_GOLD = 4_000
+"""Longer golds are not looked at: no question needs them, and the time for some patterns grows with the square."""
+
+
+def torn_name(row: Row) -> Finding | None:
+    """A name that starts with digits or holds a mark: ``54 AS _holes``, ``2012 = 5``, ``assets_$_``."""
+    tokens = row.tokens
+    for index, token in enumerate(tokens):
+        after = tokens[index + 1 : index + 3]
+        if token.kind == "number" and [item.word for item in after[:1]] == ["AS"]:
+            if len(after) == 2 and after[1].kind == "word" and _REST_OF_NAME.match(after[1].text):
+                return Finding(row.number, TORN_NAME, f"{token.text} AS {after[1].text}")
+        elif token.kind == "number" and index and tokens[index - 1].word in ("WHERE", "AND", "OR", "NOT"):
+            ranged = index > 2 and tokens[index - 3].word == "BETWEEN"
+            if len(after) == 2 and not ranged and after[0].text in _COMPARISONS and _is_other_value(after[1], token):
+                return Finding(row.number, TORN_NAME, f"{token.text} {after[0].text} {after[1].text}")
+        elif not row.check.runs and (token.text == "$" or (token.kind == "quoted" and token.text[0] == "[")):
+            before = tokens[index - 1] if index else None
+            if before is not None and (before.word == "AS" or before.end == token.start):
+                return Finding(row.number, TORN_NAME, row.gold[before.start : token.end])
+    return None
+
+
+def _is_other_value(token: Token, than: Token) -> bool:
+    return token.kind in ("number", "string", "quoted") and token.text != than.text
+
+
+def torn_number(row: Row) -> Finding | None:
+    """A number cut at its thousands separator: ``> 92 OFFSET 719``. Repaired where the question holds the number.
+
+    It becomes a number again where the column holds numbers or the comparison asks for more or less; where it is
+    compared for equality with a text column, it becomes that text.
+    """
+    tokens = row.tokens
+    for index in range(2, len(tokens) - 2):
+        number, offset, rest = tokens[index : index + 3]
+        if offset.word != "OFFSET" or number.kind != "number" or rest.kind != "number":
+            continue
+        if tokens[index - 1].word == "LIMIT":
+            continue
+        found = Finding(row.number, TORN_NUMBER, row.gold[number.start : rest.end])
+        spelt = f"{number.text},{rest.text}"
+        joined = number.text + rest.text
+        if not re.fullmatch(r"\d{1,3},\d{3}(?:\.\d*)?", spelt) or tokens[index - 1].text not in _COMPARISONS:
+            return found
+        if not any(re.search(rf"(?<![\d.,]){re.escape(text)}(?!\d|,\d)", row.question) for text in (spelt, joined)):
+            return found
+        equal = tokens[index - 1].text == "=" and tokens[index - 2].kind in ("word", "quoted")
+        is_text = equal and not _is_number(row.schema, tokens[index - 2])
+        value = f'"{spelt}"' if is_text and spelt in row.question else joined
+        return Finding(found.row, found.cause, found.detail, row.replaced(number.start, rest.end, value))
+    return None
+
+
+def _is_number(schema: str, column: Token) -> bool:
+    """Whether a column of that name is declared to hold numbers."""
+    try:
+        tables = read_schema(schema).tables.values()
+    except SchemaError:
+        return False
+    found = [table.find(unquote(column.text)) for table in tables]
+    return any(item is not None and item.affinity not in ("TEXT", "BLOB") for item in found)
+
+
+def torn_value(row: Row) -> Finding | None:
+    """A value without its quotes, which is then computed: ``score = 70 - 68 = 138``. Repaired from the question."""
+    tokens = row.tokens
+    for index, token in enumerate(tokens[:-1]):
+        if token.text not in _COMPARISONS or tokens[index - 1].text in _FORMULA:
+            continue
+        run = _formula(tokens[index + 1 :])
+        if sum(item.kind == "number" for item in run) < 2 or len(run) < 3:
+            continue
+        pieces = [f"[{_DASHES}]" if item.text in _DASHES else re.escape(item.text) for item in run]
+        spelt = re.search(r"(?<![\w.,])" + r"\s*".join(pieces) + r"(?!\w)", row.question)
+        if spelt:
+            start, end = run[0].start, run[-1].end
+            return Finding(row.number, TORN_VALUE, row.gold[start:end], row.replaced(start, end, f'"{spelt.group()}"'))
+    return None
+
+
+def _formula(tokens: list[Token]) -> list[Token]:
+    """The leading tokens that are numbers and marks, up to a parenthesis that closes what was opened before."""
+    depth = 0
+    for index, token in enumerate(tokens):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth < 0 or not (token.kind == "number" or token.text in _FORMULA):
+            return tokens[:index]
+    return tokens
+
+
+def inner_quote(row: Row) -> Finding | None:
+    """A quote inside a value that is not doubled: ``'O'Brien'``. Repaired where the question holds the value."""
+    if row.check.runs and not _is_open(row):
+        return None
+    for quote, pattern in _VALUES_WITH_QUOTES:
+        for found in pattern.finditer(row.gold):
+            value = found["value"].replace(f"\\{quote}", quote).replace(quote * 2, quote)
+            if value.casefold() in row.question.casefold():
+                start, end = found.start("value"), found.end("value")
+                return Finding(
+                    row.number, INNER_QUOTE, value, row.replaced(start, end, value.replace(quote, quote * 2))
+                )
+    return None
+
+
+def _is_open(row: Row) -> bool:
+    """Whether a quote stays open in SQLite's own reading; other dialects may have another one."""
+    return bool(row.tokens) and row.tokens[-1].kind == "open"
+
+
+def open_quote(row: Row) -> Finding | None:
+    """A quote that is never closed. Closed at the end of the gold where all behind it stands in the question."""
+    if not _is_open(row):
+        return None
+    last = row.tokens[-1]
+    quote, value = last.text[0], last.text[1:].strip()
+    found = Finding(row.number, OPEN_QUOTE, last.text)
+    if quote not in "'\"" or not value or value.casefold() not in row.question.casefold():
+        return found
+    return Finding(found.row, found.cause, found.detail, row.replaced(last.start, last.end, quote + value + quote))
+
+
+def value_as_column(row: Row) -> Finding | None:
+    """A double-quoted value that SQLite reads as the column of that name: ``nation = "total"`` beside a column total.
+
+    A gold that puts its names in double quotes elsewhere, too, means the column. Repaired with single quotes where the
+    question holds the value.
+    """
+    if '"' not in row.check.sql:
+        return None
+    ran = row.ran
+    values = []
+    for before, token in pairwise(ran):
+        if token.kind != "quoted" or token.text[0] != '"':
+            continue
+        if before.text not in _COMPARISONS and before.word != "LIKE":
+            return None
+        values.append(token.text)
+    for token in row.tokens:
+        if token.text in values:
+            value = unquote(token.text)
+            repair = row.replaced(token.start, token.end, quote_text(value)) if holds(row.question, value) else ""
+            return Finding(row.number, VALUE_AS_COLUMN, token.text, repair)
+    return None
+
+
+DAMAGES: tuple[Callable[[Row], Finding | None], ...] = (
+    *(torn_name, torn_number, torn_value, inner_quote, open_quote, value_as_column),
+)
+"""Every kind of damage; the first that is found names the row's cause."""
+
+
+def damage(row: Row) -> Finding | None:
+    """The first damage that the gold shows."""
+    if len(row.gold) > MAX_GOLD:
+        return None
+    return next((found for look in DAMAGES if (found := look(row)) is not None), None)
