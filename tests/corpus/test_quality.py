@@ -80,11 +80,13 @@ DAMAGED = [
     ),
     ("Is player the sum?", 'player = "total"', "value read as a column", ""),
     ("How many in 2012?", "2012 = 5", "torn name", ""),
+    ("How many in 2012?", '2012 = "x" AND fans = 3', "torn name", ""),
 ]
 SOUND_GOLDS = [
     "SELECT player FROM matches ORDER BY fans LIMIT 3 OFFSET 719",
     "SELECT player FROM matches WHERE fans > 2 * 3 AND fans BETWEEN 2 AND 3",
-    "SELECT player FROM matches WHERE 1 = 1",
+    "SELECT player FROM matches WHERE 1 = 1 AND EXISTS (SELECT 1 FROM matches)",
+    "SELECT COUNT(1), ROUND(AVG(fans), 2) FROM matches",
     'SELECT "player" FROM "matches" WHERE "score" = "total"',
     "SELECT player FROM matches WHERE score = total",
     "SELECT player AS _best, COUNT(*) AS n FROM matches GROUP BY player",
@@ -106,10 +108,17 @@ def test_damage_is_named_and_repaired_where_the_question_is_sure(damaged, number
 
 
 def test_a_torn_name_is_beyond_repair_even_where_it_runs():
-    items = ("54 AS _holes", "1 AS st_leg", "SUM(1978 AS _members)")
-    found = looked_at(SOUND, *(row("Which player?", f"SELECT {item} FROM matches") for item in items))
-    assert [causes(found, number) for number in (2, 3, 4)] == [["torn name"]] * 3
+    items = ["54 AS _holes", "1 AS st_leg", "SUM(1978 AS _members)", "COUNT(50 AS s)", "'cup' AS _holder"]
+    items += ["2011", "MAX(2011)", "score, 000", "score AS $_", "MAX AS $_"]
+    found = looked_at(SOUND, *(row("Which cup in 2011?", f"SELECT {item} FROM matches") for item in items))
+    assert [causes(found, number)[0] for number in range(2, 2 + len(items))] == ["torn name"] * len(items)
     assert list(found.rows) == [1]
+
+
+def test_an_alias_that_cannot_be_read_is_left_out():
+    found = looked_at(SOUND, row("Most fans?", "SELECT MAX(fans) AS $_m_ FROM matches WHERE score = total"))
+    assert found.rows[2].gold == "SELECT MAX(fans) FROM matches WHERE score = total"
+    assert causes(found, 2)[0] == "torn name"
 
 
 def test_sound_golds_show_no_error():
@@ -193,9 +202,14 @@ def test_values_for_a_person_to_judge():
         row("Who scored most at home?", SELECT + "score = \"x-y\" AND fans > 17 AND player LIKE 'home%'"),
         row("Best?", "SELECT ROUND(AVG(fans), 2) FROM matches ORDER BY fans LIMIT 1"),
         row('Who sang "Rain"?', SELECT + "total = \"'Rain'\""),
+        row("Whose crowd was total?", SELECT + "crowd = total"),
     )
     seen = [(finding.row, finding.cause.name, finding.detail) for finding in found.findings]
-    assert seen == [(1, "literal not in the question", "x-y, 17"), (3, "quotes within quotes", "'Rain'")]
+    assert seen == [
+        (1, "literal not in the question", "x-y, 17"),
+        (3, "quotes within quotes", "'Rain'"),
+        (4, "value without quotes", "crowd = total"),
+    ]
     assert all(finding.cause.severity is Severity.WARNING for finding in found.findings)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from tinkersql.console import Advance, Reporter
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.quality.causes import CAUSE_OF, CAUSES, LOOSE_ENDS, Cause, Finding
-from tinkersql.corpus.quality.literals import missing_literals, wrapped_value
+from tinkersql.corpus.quality.literals import DOUBTS
 from tinkersql.corpus.quality.malformed import damage
 from tinkersql.corpus.quality.repeats import contradictions, duplicates, repeated
 from tinkersql.corpus.quality.rows import Row, tidied
@@ -77,7 +77,7 @@ def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> 
         done.findings += contradictions(groups, partial(_watched, advance, workers))
     with reporter.track("look for values", len(sound), "rows") as advance:
         for row in sound:
-            done.findings += filter(None, (missing_literals(row), wrapped_value(row)))
+            done.findings += filter(None, (look(row) for look in DOUBTS))
             advance()
     done.findings += _loose_ends(examples)
     done.findings.sort(key=lambda finding: (finding.row, CAUSES.index(finding.cause)))

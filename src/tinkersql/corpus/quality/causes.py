@@ -37,6 +37,7 @@ OPEN_QUOTE = Cause("unbalanced quote", Severity.ERROR, "a quote is opened and ne
 VALUE_AS_COLUMN = Cause("value read as a column", Severity.ERROR, "a double-quoted value is also a column's name")
 CONTRADICTION = Cause("contradiction", Severity.ERROR, "rows with one question and schema differ in meaning")
 DUPLICATE = Cause("duplicate", Severity.WARNING, "an earlier row has the same question, schema and gold")
+BARE_VALUE = Cause("value without quotes", Severity.WARNING, "a column is compared with a word of the question")
 WRAPPED_VALUE = Cause("quotes within quotes", Severity.WARNING, "a value carries a second pair of quotes")
 LITERAL = Cause("literal not in the question", Severity.WARNING, "nobody could know this value from the question")
 LOOSE_ENDS = Cause("loose ends", Severity.WARNING, "blanks around the question or the gold, or a semicolon at its end")
@@ -44,7 +45,7 @@ LOOSE_ENDS = Cause("loose ends", Severity.WARNING, "blanks around the question o
 CAUSES = (
     *(SCHEMA, SYNTAX, NAME, RUNTIME, OVER_BUDGET),
     *(TORN_NAME, TORN_NUMBER, TORN_VALUE, INNER_QUOTE, OPEN_QUOTE, VALUE_AS_COLUMN),
-    *(CONTRADICTION, DUPLICATE, WRAPPED_VALUE, LITERAL, LOOSE_ENDS),
+    *(CONTRADICTION, DUPLICATE, BARE_VALUE, WRAPPED_VALUE, LITERAL, LOOSE_ENDS),
 )
 """Every cause."""
 

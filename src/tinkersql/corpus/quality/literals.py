@@ -4,9 +4,9 @@ A model cannot learn where such a value comes from; but a fair reader may well k
 nothing is dropped for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from tinkersql.corpus.quality.causes import LITERAL, WRAPPED_VALUE, Finding
+from tinkersql.corpus.quality.causes import BARE_VALUE, LITERAL, WRAPPED_VALUE, Finding
 from tinkersql.corpus.quality.rows import Row
 from tinkersql.corpus.quality.wording import holds, holds_number
 from tinkersql.equivalence.lexing import Token, unquote
@@ -25,6 +25,21 @@ def wrapped_value(row: Row) -> Finding | None:
         value = unquote(token.text) if token.kind == "string" else ""
         if len(value) > 2 and value[0] == value[-1] and value[0] in "'\"" and value[0] not in value[1:-1]:
             return Finding(row.number, WRAPPED_VALUE, value)
+    return None
+
+
+def bare_value(row: Row) -> Finding | None:
+    """A column set equal to a bare word of the question, in a query of one table: maybe a value without its quotes.
+
+    ``class_aaa = dickinson`` runs where the schema was made from the query and so declares a column ``dickinson``.
+    """
+    words = [token.word for token in row.ran]
+    if "JOIN" in words or words.count("SELECT") > 1 or any(token.text == "." for token in row.ran):
+        return None
+    for before, equal, token in zip(row.ran, row.ran[1:], row.ran[2:], strict=False):
+        names = before.word and equal.text == "=" and token.word and token.word not in RESERVED
+        if names and holds(row.question, token.text):
+            return Finding(row.number, BARE_VALUE, f"{before.text} = {token.text}")
     return None
 
 
@@ -49,3 +64,7 @@ def _literals(row: Row) -> Iterator[tuple[str, bool]]:
 
 def _holds_number(question: str, token: Token) -> bool:
     return holds_number(question, float(token.text)) or holds(question, token.text)
+
+
+DOUBTS: tuple[Callable[[Row], Finding | None], ...] = (bare_value, wrapped_value, missing_literals)
+"""Every kind of doubt; a row may show several."""

@@ -24,12 +24,13 @@ from tinkersql.corpus.quality.wording import holds
 from tinkersql.equivalence.lexing import Token, quote_text, unquote
 from tinkersql.equivalence.schema import SchemaError, read_schema
 
+_AGGREGATES = ("COUNT", "SUM", "AVG", "MIN", "MAX")
 _COMPARISONS = frozenset("=<>")
 _DASHES = "-–−"
 _FORMULA = frozenset(f"{_DASHES}+*/(),.:=")
 """The marks that a score, a date or a ratio may hold."""
-_REST_OF_NAME = re.compile(r"_|(?:st|nd|rd|th)(?:_|\Z)|[a-z]_", re.IGNORECASE)
-"""What is left of a name such as 54_holes, 1st_leg or 100m_ when its digits are gone."""
+_REST_OF_NAME = re.compile(r"_|(?:st|nd|rd|th|[a-z])(?:_|\Z)", re.IGNORECASE)
+"""What is left of a name such as 54_holes, 1st_leg or 100s when its digits are gone."""
 _VALUE_WITH_QUOTE = r"""
     (?= (?:[=<>(,]|\bLIKE) \s* {q} (?P<value> [^{q}]* {q} .*? ) {q}
         (?= \s* (?: \Z | [),;] | \b(?:AND|OR|GROUP|ORDER|LIMIT|UNION|INTERSECT|EXCEPT)\b ) ) )
@@ -43,22 +44,56 @@ MAX_GOLD = 4_000
 
 
 def torn_name(row: Row) -> Finding | None:
-    """A name that starts with digits or holds a mark: ``54 AS _holes``, ``2012 = 5``, ``assets_$_``."""
-    tokens = row.tokens
+    """A name that starts with digits or holds a mark, and was cut there: ``54 AS _holes``, ``2012 = 5``, ``AS $_``.
+
+    The rest of a name that SQLite cannot read as an alias is left out again; what lost its head is beyond repair.
+    """
+    tokens = row.ran if row.check.runs else row.tokens
     for index, token in enumerate(tokens):
+        before = tokens[index - 1] if index else None
         after = tokens[index + 1 : index + 3]
-        if token.kind == "number" and [item.word for item in after[:1]] == ["AS"]:
-            if len(after) == 2 and after[1].kind == "word" and _REST_OF_NAME.match(after[1].text):
-                return Finding(row.number, TORN_NAME, f"{token.text} AS {after[1].text}")
-        elif token.kind == "number" and index and tokens[index - 1].word in ("WHERE", "AND", "OR", "NOT"):
+        if token.kind in ("number", "string") and (_is_head(after) or _is_item(tokens, index)):
+            return Finding(row.number, TORN_NAME, " ".join(item.text for item in [token, *after]))
+        if token.kind == "number" and before is not None and before.word in ("WHERE", "AND", "OR", "NOT"):
             ranged = index > 2 and tokens[index - 3].word == "BETWEEN"
-            if len(after) == 2 and not ranged and after[0].text in _COMPARISONS and _is_other_value(after[1], token):
-                return Finding(row.number, TORN_NAME, f"{token.text} {after[0].text} {after[1].text}")
-        elif not row.check.runs and (token.text == "$" or (token.kind == "quoted" and token.text[0] == "[")):
-            before = tokens[index - 1] if index else None
-            if before is not None and (before.word == "AS" or before.end == token.start):
-                return Finding(row.number, TORN_NAME, row.gold[before.start : token.end])
+            if not ranged and len(after) == 2 and after[0].text in _COMPARISONS and _is_other_value(after[1], token):
+                return Finding(row.number, TORN_NAME, " ".join(item.text for item in [token, *after]))
+        if not row.check.runs and before is not None and token.text[0] in "$[":
+            if before.word == "AS":
+                return Finding(row.number, TORN_NAME, f"AS {token.text}", _without_alias(row, index - 1))
+            if before.end == token.start:
+                return Finding(row.number, TORN_NAME, before.text + token.text)
     return None
+
+
+def _is_head(after: list[Token]) -> bool:
+    """Whether what stands after a value is an alias that looks like the rest of a name."""
+    return [item.word for item in after[:1]] == ["AS"] and bool(_REST_OF_NAME.match("".join(t.text for t in after[1:])))
+
+
+def _is_item(tokens: list[Token], index: int) -> bool:
+    """Whether a number is what is selected or summed up, such as the year that names a column; ``COUNT(1)`` is not."""
+    if tokens[index].kind != "number" or tokens[index].text in ("0", "1"):
+        return False
+    call, before, after = (_at(tokens, place) for place in (index - 2, index - 1, index + 1))
+    if before in ("SELECT", "DISTINCT"):
+        return after in ("FROM", ",")
+    return (before, after) == (",", "FROM") or (call in _AGGREGATES and (before, after) == ("(", ")"))
+
+
+def _at(tokens: list[Token], index: int) -> str:
+    """The word or mark at a place; an empty string outside of the gold."""
+    return (tokens[index].word or tokens[index].text) if 0 <= index < len(tokens) else ""
+
+
+def _without_alias(row: Row, start: int) -> str:
+    """The gold without the alias of an aggregate, from the AS at that token to the next blank."""
+    if row.tokens[start - 1].text != ")":
+        return ""
+    end = start + 1
+    while end + 1 < len(row.tokens) and row.tokens[end + 1].start == row.tokens[end].end:
+        end += 1
+    return row.replaced(row.tokens[start - 1].end, row.tokens[end].end, "")
 
 
 def _is_other_value(token: Token, than: Token) -> bool:
