@@ -79,6 +79,8 @@ DAMAGED = [
         "player = 'total' AND fans = 3",
     ),
     ("Is player the sum?", 'player = "total"', "value read as a column", ""),
+    ("Is player Ann?", 'player = "var0"', "placeholder", ""),
+    ("Is player var0?", 'player = "var0" AND score = "var1 > var2"', "placeholder", ""),
     ("How many in 2012?", "2012 = 5", "torn name", ""),
     ("How many in 2012?", '2012 = "x" AND fans = 3', "torn name", ""),
 ]

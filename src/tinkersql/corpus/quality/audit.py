@@ -9,8 +9,8 @@ from functools import partial
 from tinkersql.console import Advance, Reporter
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.quality.causes import CAUSE_OF, CAUSES, LOOSE_ENDS, Cause, Finding
+from tinkersql.corpus.quality.damage import damage
 from tinkersql.corpus.quality.literals import DOUBTS
-from tinkersql.corpus.quality.malformed import damage
 from tinkersql.corpus.quality.repeats import contradictions, duplicates, repeated
 from tinkersql.corpus.quality.rows import Row, tidied
 from tinkersql.equivalence import Comparison, Pair, check_many, compare_many

@@ -35,6 +35,7 @@ TORN_VALUE = Cause("torn value", Severity.ERROR, "a value lost its quotes and is
 INNER_QUOTE = Cause("quote inside a value", Severity.ERROR, "a quote in a value is not doubled and ends it too early")
 OPEN_QUOTE = Cause("unbalanced quote", Severity.ERROR, "a quote is opened and never closed")
 VALUE_AS_COLUMN = Cause("value read as a column", Severity.ERROR, "a double-quoted value is also a column's name")
+PLACEHOLDER = Cause("placeholder", Severity.ERROR, "a template's placeholder was never filled in")
 CONTRADICTION = Cause("contradiction", Severity.ERROR, "rows with one question and schema differ in meaning")
 DUPLICATE = Cause("duplicate", Severity.WARNING, "an earlier row has the same question, schema and gold")
 BARE_VALUE = Cause("value without quotes", Severity.WARNING, "a column is compared with a word of the question")
@@ -44,7 +45,7 @@ LOOSE_ENDS = Cause("loose ends", Severity.WARNING, "blanks around the question o
 
 CAUSES = (
     *(SCHEMA, SYNTAX, NAME, RUNTIME, OVER_BUDGET),
-    *(TORN_NAME, TORN_NUMBER, TORN_VALUE, INNER_QUOTE, OPEN_QUOTE, VALUE_AS_COLUMN),
+    *(TORN_NAME, TORN_NUMBER, TORN_VALUE, INNER_QUOTE, OPEN_QUOTE, VALUE_AS_COLUMN, PLACEHOLDER),
     *(CONTRADICTION, DUPLICATE, BARE_VALUE, WRAPPED_VALUE, LITERAL, LOOSE_ENDS),
 )
 """Every cause."""

@@ -1,27 +1,14 @@
-"""Golds that were damaged when they were written: names, numbers and values torn apart, quotes that do not fit.
+"""Names, numbers and values that were torn apart when a program rewrote the data.
 
-Such damage comes from data sets that were rewritten by programs: ``attendance > 92,719`` becomes ``attendance > 92
-OFFSET 719``, ``54_holes`` becomes ``54 AS _holes``, and ``score = "70-68=138"`` without its quotes becomes a
-subtraction. Many such golds still run and silently mean something else. Each function looks for one kind of damage. It
-proposes a repair only where the question holds the undamaged text; whoever calls it must see that the repair runs.
+``attendance > 92,719`` became ``attendance > 92 OFFSET 719``, ``54_holes`` became ``54 AS _holes``, and ``score =
+"70-68=138"`` lost its quotes and became a subtraction. Many such golds still run and silently mean something else.
 """
 
 import re
-from collections.abc import Callable
-from itertools import pairwise
 
-from tinkersql.corpus.quality.causes import (
-    INNER_QUOTE,
-    OPEN_QUOTE,
-    TORN_NAME,
-    TORN_NUMBER,
-    TORN_VALUE,
-    VALUE_AS_COLUMN,
-    Finding,
-)
+from tinkersql.corpus.quality.causes import TORN_NAME, TORN_NUMBER, TORN_VALUE, Finding
 from tinkersql.corpus.quality.rows import Row
-from tinkersql.corpus.quality.wording import holds
-from tinkersql.equivalence.lexing import Token, quote_text, unquote
+from tinkersql.equivalence.lexing import Token, unquote
 from tinkersql.equivalence.schema import SchemaError, read_schema
 
 _AGGREGATES = ("COUNT", "SUM", "AVG", "MIN", "MAX")
@@ -31,16 +18,6 @@ _FORMULA = frozenset(f"{_DASHES}+*/(),.:=")
 """The marks that a score, a date or a ratio may hold."""
 _REST_OF_NAME = re.compile(r"_|(?:st|nd|rd|th|[a-z])(?:_|\Z)", re.IGNORECASE)
 """What is left of a name such as 54_holes, 1st_leg or 100s when its digits are gone."""
-_VALUE_WITH_QUOTE = r"""
-    (?= (?:[=<>(,]|\bLIKE) \s* {q} (?P<value> [^{q}]* {q} .*? ) {q}
-        (?= \s* (?: \Z | [),;] | \b(?:AND|OR|GROUP|ORDER|LIMIT|UNION|INTERSECT|EXCEPT)\b ) ) )
-"""
-_VALUES_WITH_QUOTES = tuple(
-    (quote, re.compile(_VALUE_WITH_QUOTE.replace("{q}", quote), re.IGNORECASE | re.DOTALL | re.VERBOSE))
-    for quote in "'\""
-)
-MAX_GOLD = 4_000
-"""Longer golds are not looked at: no question needs them, and the time for some patterns grows with the square."""
 
 
 def torn_name(row: Row) -> Finding | None:
@@ -162,72 +139,3 @@ def _formula(tokens: list[Token]) -> list[Token]:
         if depth < 0 or not (token.kind == "number" or token.text in _FORMULA):
             return tokens[:index]
     return tokens
-
-
-def inner_quote(row: Row) -> Finding | None:
-    """A quote inside a value that is not doubled: ``'O'Brien'``. Repaired where the question holds the value."""
-    if row.check.runs and not _is_open(row):
-        return None
-    for quote, pattern in _VALUES_WITH_QUOTES:
-        for found in pattern.finditer(row.gold):
-            value = found["value"].replace(f"\\{quote}", quote).replace(quote * 2, quote)
-            if value.casefold() in row.question.casefold():
-                start, end = found.start("value"), found.end("value")
-                return Finding(
-                    row.number, INNER_QUOTE, value, row.replaced(start, end, value.replace(quote, quote * 2))
-                )
-    return None
-
-
-def _is_open(row: Row) -> bool:
-    """Whether a quote stays open in SQLite's own reading; other dialects may have another one."""
-    return bool(row.tokens) and row.tokens[-1].kind == "open"
-
-
-def open_quote(row: Row) -> Finding | None:
-    """A quote that is never closed. Closed at the end of the gold where all behind it stands in the question."""
-    if not _is_open(row):
-        return None
-    last = row.tokens[-1]
-    quote, value = last.text[0], last.text[1:].strip()
-    found = Finding(row.number, OPEN_QUOTE, last.text)
-    if quote not in "'\"" or not value or value.casefold() not in row.question.casefold():
-        return found
-    return Finding(found.row, found.cause, found.detail, row.replaced(last.start, last.end, quote + value + quote))
-
-
-def value_as_column(row: Row) -> Finding | None:
-    """A double-quoted value that SQLite reads as the column of that name: ``nation = "total"`` beside a column total.
-
-    A gold that puts its names in double quotes elsewhere, too, means the column. Repaired with single quotes where the
-    question holds the value.
-    """
-    if '"' not in row.check.sql:
-        return None
-    ran = row.ran
-    values = []
-    for before, token in pairwise(ran):
-        if token.kind != "quoted" or token.text[0] != '"':
-            continue
-        if before.text not in _COMPARISONS and before.word != "LIKE":
-            return None
-        values.append(token.text)
-    for token in row.tokens:
-        if token.text in values:
-            value = unquote(token.text)
-            repair = row.replaced(token.start, token.end, quote_text(value)) if holds(row.question, value) else ""
-            return Finding(row.number, VALUE_AS_COLUMN, token.text, repair)
-    return None
-
-
-DAMAGES: tuple[Callable[[Row], Finding | None], ...] = (
-    *(torn_name, torn_number, torn_value, inner_quote, open_quote, value_as_column),
-)
-"""Every kind of damage; the first that is found names the row's cause."""
-
-
-def damage(row: Row) -> Finding | None:
-    """The first damage that the gold shows."""
-    if len(row.gold) > MAX_GOLD:
-        return None
-    return next((found for look in DAMAGES if (found := look(row)) is not None), None)
