@@ -105,6 +105,8 @@ def _replacing(path: Path) -> Iterator[IO[str]]:
             sink.flush()
             os.fsync(sink.fileno())
         temporary.replace(path)
+    except RunError:  # of the other file
+        raise
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
