@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tinkersql.cli.data_check import check
 from tinkersql.cli.data_enrich import enrich
 from tinkersql.cli.options import JsonOption, MapOption, mapping
 from tinkersql.console import Terminal
@@ -13,7 +14,10 @@ from tinkersql.errors import RunError
 
 DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
 
-app = typer.Typer(help="Fetch, generate, describe, split and enrich question-and-SQL data.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fetch, generate, describe, check, split and enrich question-and-SQL data.", no_args_is_help=True
+)
+app.command()(check)
 app.command()(enrich)
 
 

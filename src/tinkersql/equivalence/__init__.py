@@ -4,18 +4,21 @@
 Importing this package is cheap: the SQL parser is loaded in the worker process, or when it is first needed.
 """
 
-from tinkersql.equivalence.client import Pair, compare, compare_many, sql_matches
+from tinkersql.equivalence.client import Pair, check_many, compare, compare_many, sql_matches
 from tinkersql.equivalence.extraction import extract_sql, looks_like_sql
-from tinkersql.equivalence.verdicts import Assumptions, Comparison, Table, Verdict, Witness
+from tinkersql.equivalence.verdicts import Assumptions, Check, Comparison, Problem, Table, Verdict, Witness
 from tinkersql.equivalence.version import judge_version
 
 __all__ = [
     "Assumptions",
+    "Check",
     "Comparison",
     "Pair",
+    "Problem",
     "Table",
     "Verdict",
     "Witness",
+    "check_many",
     "compare",
     "compare_many",
     "extract_sql",

@@ -1,4 +1,4 @@
-"""The public functions: every comparison runs in a worker process, so that no query can harm the caller."""
+"""The public functions: comparisons and checks run in a worker process, so that no query can harm the caller."""
 
 import atexit
 import contextlib
@@ -7,15 +7,15 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, cast
+from typing import IO, Any, TypeVar, cast
 
 from tinkersql.equivalence.messages import read_message, write_message
 from tinkersql.equivalence.store import SuiteStore, suites_folder
-from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
+from tinkersql.equivalence.verdicts import Assumptions, Check, Comparison, Problem, Verdict
 from tinkersql.errors import TinkersqlError
 
 _PACKAGES = str(Path(__file__).resolve().parents[2])
@@ -26,6 +26,10 @@ _LENGTH_AT_ONCE = 1_000_000
 """Characters, about, so that a caller never holds many long texts."""
 Pair = tuple[str, str | Sequence[str], str]
 """(schema, gold or acceptable golds, raw model answer)."""
+Query = tuple[str, str]
+"""(schema, SQL)."""
+Item = TypeVar("Item", Pair, Query)
+Answer = TypeVar("Answer", Comparison, Check)
 
 
 class Worker:
@@ -41,19 +45,31 @@ class Worker:
         Raises:
             TinkersqlError: the process cannot be started.
         """
-        answers: list[Comparison] = []
-        while len(answers) < len(pairs):
-            answers += self._ask(pairs[len(answers) :], assumptions)
-            if len(answers) < len(pairs):  # the worker died of this pair, or of what earlier ones left in it
-                answers.append(self._alone(pairs[len(answers)], assumptions))
-        return answers
+        return _all_answers(
+            pairs, lambda some: self._compare(some, assumptions), lambda pair: self._alone(pair, assumptions)
+        )
+
+    def check_all(self, queries: Sequence[Query]) -> list[Check]:
+        """Check some queries; one that ends the worker is over budget.
+
+        Raises:
+            TinkersqlError: the process cannot be started.
+        """
+        return _all_answers(queries, self._check, self._check_alone)
+
+    def _check(self, queries: Sequence[Query]) -> list[Check]:
+        return [Check.from_dict(answer) for answer in self._ask({"queries": queries}, len(queries))]
+
+    def _check_alone(self, query: Query) -> Check:
+        reason = "it used up the time or memory of the process that tries it out"
+        return next(iter(self._check([query])), Check(Problem.OVER_BUDGET, reason))
 
     def _alone(self, pair: Pair, assumptions: Assumptions) -> Comparison:
         """Judge one pair in a fresh process, and if that dies, find out whether the gold alone is to blame."""
         schema, gold, _ = pair
-        if answers := self._ask([pair], assumptions):
+        if answers := self._compare([pair], assumptions):
             return answers[0]
-        if self._ask([(schema, gold, "")], assumptions):
+        if self._compare([(schema, gold, "")], assumptions):
             reason = "the comparison was stopped: it used up the time or memory of its process"
             return Comparison(Verdict.PREDICTION_OVER_BUDGET, reason, assumptions=assumptions)
         reason = "the gold used up the time or memory of the process that tries it out"
@@ -74,27 +90,30 @@ class Worker:
     def _alive(self) -> bool:
         return self._process is not None and self._owner == os.getpid() and self._process.poll() is None
 
-    def _ask(self, pairs: Sequence[Pair], assumptions: Assumptions) -> list[Comparison]:
+    def _compare(self, pairs: Sequence[Pair], assumptions: Assumptions) -> list[Comparison]:
+        listed = [(schema, [gold] if isinstance(gold, str) else list(gold), said) for schema, gold, said in pairs]
+        request = {"pairs": listed, "assumptions": str(assumptions), "suites": str(suites_folder())}
+        return [Comparison.from_dict(answer) for answer in self._ask(request, len(pairs))]
+
+    def _ask(self, request: dict[str, Any], count: int) -> list[dict[str, Any]]:
         """The answers; fewer than asked for when the process died."""
-        process, folder = self._started(), suites_folder()
-        answers: list[Comparison] = []
+        process = self._started()
+        answers: list[dict[str, Any]] = []
         try:
-            listed = [(schema, [gold] if isinstance(gold, str) else list(gold), said) for schema, gold, said in pairs]
-            request = {"pairs": listed, "assumptions": str(assumptions), "suites": str(folder)}
             write_message(cast(IO[bytes], process.stdin), request)
-            while len(answers) < len(pairs):
+            while len(answers) < count:
                 message = read_message(cast(IO[bytes], process.stdout))
                 if message is None:
                     break
-                answers.append(Comparison.from_dict(message["answer"]))
-                for key, suite in message["suites"]:
-                    SuiteStore(folder).write(key, suite)
+                answers.append(message["answer"])
+                for key, suite in message.get("suites", ()):
+                    SuiteStore(Path(request["suites"])).write(key, suite)
         except (OSError, ValueError):
             pass
         except BaseException:  # such as Ctrl-C: an answer left in the pipe would be taken for the next pair's
             self.close()
             raise
-        if len(answers) < len(pairs):
+        if len(answers) < count:
             self.close()
         return answers
 
@@ -175,22 +194,54 @@ def compare_many(
         workers: how many processes, at least one.
         assumptions: what the databases may hold.
     """
+    chosen = Assumptions(assumptions)
+    return _by_crew(pairs, lambda worker, some: worker.compare_all(some, chosen), workers)
+
+
+def check_many(queries: Iterable[Query], workers: int = 1) -> Iterator[Check]:
+    """Find out which queries run on their schemas, in ``workers`` processes; in order, taken as they are needed.
+
+    A query that checks out is one that ``compare`` takes as a gold.
+
+    Args:
+        queries: (schema, SQL), possibly endless.
+        workers: how many processes, at least one.
+    """
+    return _by_crew(queries, Worker.check_all, workers)
+
+
+def _all_answers(
+    items: Sequence[Item], ask: Callable[[Sequence[Item]], list[Answer]], ask_alone: Callable[[Item], Answer]
+) -> list[Answer]:
+    """One answer for each item, where ``ask`` gives fewer when the worker died over the first without one."""
+    answers: list[Answer] = []
+    while len(answers) < len(items):
+        answers += ask(items[len(answers) :])
+        if len(answers) < len(items):  # it died of this item, or of what earlier ones left in it
+            answers.append(ask_alone(items[len(answers)]))
+    return answers
+
+
+def _by_crew(
+    items: Iterable[Item], work: Callable[[Worker, list[Item]], list[Answer]], workers: int
+) -> Iterator[Answer]:
+    """The answers to all items, in order, from so many worker processes."""
     free: SimpleQueue[Worker] = SimpleQueue()
     crew = [Worker() for _ in range(max(1, workers))]
     for worker in crew:
         free.put(worker)
 
-    def some(batch: list[Pair]) -> list[Comparison]:
+    def some(batch: list[Item]) -> list[Answer]:
         worker = free.get()
         try:
-            return worker.compare_all(batch, Assumptions(assumptions))
+            return work(worker, batch)
         finally:
             free.put(worker)
 
-    waiting: deque[Future[list[Comparison]]] = deque()
+    waiting: deque[Future[list[Answer]]] = deque()
     pool = ThreadPoolExecutor(len(crew), thread_name_prefix="compare")
     try:
-        for batch in _batches(pairs):
+        for batch in _batches(items):
             waiting.append(pool.submit(some, batch))
             if len(waiting) > 2 * len(crew):
                 yield from waiting.popleft().result()
@@ -204,9 +255,9 @@ def compare_many(
             worker.close()
 
 
-def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    """The pairs in messages: fewer in one where the texts are long, more where the gold stays the same."""
-    batch: list[Pair] = []
+def _batches(pairs: Iterable[Item]) -> Iterator[list[Item]]:
+    """The items in messages: fewer in one where the texts are long, more where the gold stays the same."""
+    batch: list[Item] = []
     length = 0
     for pair in pairs:
         ends_gold = bool(batch) and pair[:2] != batch[-1][:2]

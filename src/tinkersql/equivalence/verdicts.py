@@ -176,3 +176,48 @@ class Comparison:
                 "adequacy": Adequacy.from_dict(data["adequacy"]) if data.get("adequacy") else None,
             }
         )
+
+
+class Problem(StrEnum):
+    """Why a query does not run on its schema."""
+
+    SCHEMA = "schema"
+    """No table could be read from the schema, or SQLite refuses one."""
+    SYNTAX = "syntax"
+    """The text does not parse, or is not one query."""
+    NAME = "name"
+    """It names a table or a column that the schema lacks."""
+    RUNTIME = "runtime"
+    """It fails for another reason: an unknown function, an ambiguous name, an aggregate in the wrong place."""
+    OVER_BUDGET = "over_budget"
+    """It was stopped: too many steps, too much memory, too many rows."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether a query runs on its schema.
+
+    Attributes:
+        problem: why it does not; None when it runs.
+        reason: the same in one line for a person; empty when it runs.
+        sql: the text that ran: other dialects translated, double-quoted values in single quotes. Text that is still
+            in double quotes was read as a name. Empty when nothing ran.
+    """
+
+    problem: Problem | None = None
+    reason: str = ""
+    sql: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs."""
+        return self.problem is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return {"problem": self.problem and str(self.problem), "reason": self.reason, "sql": self.sql}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Check":
+        """The inverse of ``to_dict``."""
+        return cls(data["problem"] and Problem(data["problem"]), data["reason"], data["sql"])

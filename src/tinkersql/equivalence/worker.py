@@ -1,4 +1,4 @@
-"""The process in which pairs are judged: ``python -P -m tinkersql.equivalence.worker``.
+"""The process in which pairs are judged and queries checked: ``python -P -m tinkersql.equivalence.worker``.
 
 It reads requests from standard input and writes answers to standard output (see ``messages``). It limits itself before
 the first request: memory, time for each pair, no file can be written. It ends when its input or its parent does.
@@ -14,12 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tinkersql.equivalence.checking import check
 from tinkersql.equivalence.golds import Gold
 from tinkersql.equivalence.judge import Judge
 from tinkersql.equivalence.messages import read_message, write_message
 from tinkersql.equivalence.store import SuiteStore
 from tinkersql.equivalence.suites import Suite
-from tinkersql.equivalence.verdicts import Assumptions, Comparison, Verdict
+from tinkersql.equivalence.verdicts import Assumptions, Check, Comparison, Problem, Verdict
 
 MEMORY = 1024 * 2**20
 SECONDS_PER_PAIR = 5
@@ -41,8 +42,11 @@ def main() -> None:
     judge = Judge(suites.get)
     with contextlib.suppress(BrokenPipeError):
         while (request := read_message(source)) is not None:
-            suites.folder = request["suites"]
-            for schema, golds, predicted in request["pairs"]:
+            for schema, sql in request.get("queries", ()):
+                _allow_time()
+                write_message(sink, {"answer": _checked(schema, sql).to_dict()})
+            suites.folder = request.get("suites", "")
+            for schema, golds, predicted in request.get("pairs", ()):
                 _allow_time()
                 answer = _answer(judge, schema, golds, predicted, Assumptions(request["assumptions"]))
                 write_message(sink, {"answer": answer.to_dict(), "suites": suites.take_fresh()})
@@ -79,6 +83,14 @@ def _answer(judge: Judge, schema: str, golds: list[str], predicted: str, assumpt
     except Exception as error:  # one pair must never take the others with it
         reason = f"the judge failed on this pair ({type(error).__name__}); please report it"
         return Comparison(Verdict.UNDECIDED, reason, assumptions=assumptions)
+
+
+def _checked(schema: str, sql: str) -> Check:
+    """Check one query; as above, no input may end the worker."""
+    try:
+        return check(schema, sql)
+    except Exception as error:
+        return Check(Problem.RUNTIME, f"the check failed on this query ({type(error).__name__}); please report it")
 
 
 def _limit_process() -> None:

@@ -1,0 +1,98 @@
+"""``tinkersql data check``: what is wrong with which row."""
+
+import json as jsonlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tinkersql.console import Terminal, printable
+from tinkersql.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tinkersql.corpus.quality import Audit, Cleaned
+
+_LONGEST_EXAMPLE = 60
+
+
+def check(
+    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
+    clean: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write the data without its errors to a new .json or .jsonl file."),
+    ] = None,
+    examples: Annotated[int, typer.Option(metavar="N", min=0, help="How many rows to name for each cause.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that run golds (default: one for each core).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Run every gold on its schema, and find damaged, repeated and contradictory rows; --clean writes a sound copy."""
+    from tinkersql import corpus
+    from tinkersql.corpus import quality
+
+    if clean is not None:
+        _refuse(clean, data, quality.SUFFIXES)
+    terminal = Terminal()
+    loaded = corpus.load(data, terminal)
+    found = quality.audit(loaded.examples, terminal, workers or os.cpu_count() or 1)
+    written = quality.clean(found, clean) if clean is not None else None
+    if json:
+        print(jsonlib.dumps({"source": loaded.source, "sha256": loaded.sha256, **_facts(found, written, examples)}))
+        return
+    console = Console(highlight=False)
+    console.print(_table(found, examples))
+    console.print(f"{len(found.examples):,} rows in {found.seconds:.0f} s", markup=False)
+    if written is not None:
+        counts = f"{written.rows:,} rows, {written.dropped:,} dropped, {written.repaired:,} repaired"
+        console.print(f"{written.path}: {counts}; {written.log}", markup=False, soft_wrap=True)
+
+
+def _refuse(out: Path, data: str, suffixes: tuple[str, ...]) -> None:
+    """Refuse what would fail only after all the work, or cost the source."""
+    if out.suffix not in suffixes:
+        raise SettingsError(f"--clean {out}: give a name that ends in .json or .jsonl")
+    if not out.parent.is_dir():
+        raise SettingsError(f"--clean {out}: there is no folder {out.parent}; make it first")
+    if out.exists() and not out.is_file():
+        raise SettingsError(f"--clean {out}: this is no file; give another name")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise SettingsError(f"--clean {out}: this is the data itself; give another name")
+
+
+def _facts(found: "Audit", written: "Cleaned | None", examples: int) -> dict[str, Any]:
+    causes = {
+        cause.name: {
+            "severity": str(cause.severity),
+            "rows": count,
+            "repairable": sum(bool(finding.repair) for finding in found.of(cause)),
+            "examples": [{"row": f.row, "detail": f.detail} for f in found.of(cause)[:examples]],
+        }
+        for cause, count in found.counts.items()
+    }
+    facts: dict[str, Any] = {"rows": len(found.examples), "causes": causes, "seconds": round(found.seconds, 1)}
+    if written is not None:
+        counts = {"rows": written.rows, "dropped": written.dropped, "repaired": written.repaired}
+        facts["clean"] = {"path": str(written.path), "log": str(written.log), **counts}
+    return facts
+
+
+def _table(found: "Audit", examples: int) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("cause", no_wrap=True)
+    table.add_column("severity")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("for example", no_wrap=True, overflow="ellipsis")
+    for cause, count in found.counts.items():
+        shown = [f"row {f.row}: {printable(f.detail)[:_LONGEST_EXAMPLE]}" for f in found.of(cause)[:examples]]
+        colour = "red" if cause.severity == "error" else "yellow"
+        share = f"{count / len(found.examples):.2%}"
+        table.add_row(cause.name, Text(cause.severity, colour), f"{count:,}", share, Text("\n".join(shown)))
+    if not table.row_count:
+        table.add_row("nothing found", "", "", "", "")
+    return table
