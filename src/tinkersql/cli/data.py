@@ -14,9 +14,7 @@ from tinkersql.errors import RunError
 
 DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
 
-app = typer.Typer(
-    help="Fetch, generate, describe, check, split and enrich question-and-SQL data.", no_args_is_help=True
-)
+app = typer.Typer(help="Fetch, make, describe, check, split and enrich question-and-SQL data.", no_args_is_help=True)
 app.command()(check)
 app.command()(enrich)
 

@@ -26,20 +26,22 @@ from tinkersql.corpus.generate.schema import show
 from tinkersql.corpus.generate.shapes import SHAPES
 from tinkersql.corpus.generate.shapes.shape import worded
 
-__all__ = ["TEST_EVERY", "generate", "is_held_out_domain", "is_held_out_pattern", "split"]
+__all__ = ["REACH", "TEST_EVERY", "generate", "is_held_out_domain", "is_held_out_pattern", "split"]
 
 TEST_EVERY = 6
+REACH = 24_000
+"""Examples that are known to be found; more may be."""
 ATTEMPTS = 200
 DOMAINS_TRIED = 12  # for one shape, before another one is drawn: so shapes that few domains fit keep their share
 
 _WORDINGS = {shape.name: len(shape.wordings) for shape in SHAPES}
 
 
-def generate(count: int = 24000, seed: int = 0) -> list[Example]:
+def generate(count: int = REACH, seed: int = 0) -> list[Example]:
     """Makes examples; no two ask the same question.
 
     Args:
-        count: How many examples; up to 24,000 are known to be within reach.
+        count: How many examples; up to `REACH` are known to be within reach.
         seed: The same seed gives the same examples, of which a smaller count gives the first ones.
 
     Returns:

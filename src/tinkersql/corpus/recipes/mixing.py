@@ -7,8 +7,6 @@ from tinkersql.corpus.recipes.recipe import Context, Row
 from tinkersql.errors import SettingsError
 
 MIX, PLAIN = "mix-generated", "keep-plain"
-REACH = 10_000
-"""Examples that `generate.generate` is known to find; the test split's sixth is left out."""
 
 
 def keep_plain(rows: Iterator[Row], share: float, context: Context) -> Iterator[Row]:
@@ -48,5 +46,5 @@ def mix_generated(rows: Iterator[Row], share: float, context: Context) -> Iterat
 
 
 def _training_examples(count: int, seed: int) -> list["generate.Example"]:
-    wanted = min(count + count // (generate.TEST_EVERY - 1) + 1, REACH)
+    wanted = min(count + count // (generate.TEST_EVERY - 1) + 1, generate.REACH)
     return generate.split(generate.generate(wanted, seed))[0]
