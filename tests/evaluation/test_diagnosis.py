@@ -124,6 +124,19 @@ def test_spurious_columns_are_named_even_where_the_answer_is_right() -> None:
     )
 
 
+def test_groups_and_nulls_are_not_spurious() -> None:
+    grouped = GROUPED.replace("COUNT(*)", "COUNT(DISTINCT colour)")
+    assert diagnosed(GROUPED, grouped).spurious == ()
+    outer = "SELECT ducks.id FROM ducks LEFT JOIN ponds ON pond_id = ponds.id WHERE ponds.id IS NULL"
+    assert diagnosed("SELECT id FROM ducks WHERE pond_id NOT IN (SELECT id FROM ponds)", outer).spurious == ()
+
+
+def test_nesting_what_the_gold_joins_is_another_join() -> None:
+    joined = "SELECT T2.town FROM ducks AS T1 JOIN ponds AS T2 ON T1.pond_id = T2.id"
+    found = diagnosed(joined, "SELECT town FROM ponds WHERE id IN (SELECT pond_id FROM ducks)")
+    assert found.cause is Cause.WRONG_JOIN
+
+
 _PIECES = st.lists(
     st.sampled_from(
         ["SELECT", "name", "FROM", "ducks", "WHERE", "(", ")", ",", "*", "=", "'x'", '"weight"', "2", "AND", "OR",

@@ -29,7 +29,8 @@ class Cause(StrEnum):
     UNKNOWN_NAME = "unknown_name"
     """A table or column is not in the schema, or could be of several tables."""
     WRONG_JOIN = "wrong_join"
-    """It reads other tables than the gold, or joins them on other columns."""
+    """It reads other tables than the gold, or joins them on other columns; or, where nothing else differs, it nests
+    what the gold joins, so that rows come less often."""
     WRONG_AGGREGATE = "wrong_aggregate"
     """It counts, sums or averages where the gold does not, or the other way round, or with another function."""
     WRONG_COLUMN = "wrong_column"
@@ -54,8 +55,9 @@ class Diagnosis:
 
     Attributes:
         cause: The main cause; None for a right answer.
-        spurious: The columns that it compares with constants although no gold tests them, as ``table.column``. Such an
-            answer may still be right, where the condition changes nothing.
+        spurious: The columns that it compares with values although no gold tests them, as ``table.column``. Such an
+            answer may still be right, where the condition changes nothing. Tests for NULL do not count: they
+            often stand for NOT IN.
     """
 
     cause: Cause | None
@@ -81,7 +83,7 @@ def diagnose(example: Example, answer: Answer, comparison: Comparison) -> Diagno
         return Diagnosis(None if comparison.matches else _unfit(answer, comparison) or Cause.OTHER)
     golds, predicted = found
     known = frozenset(column for gold in golds for column in gold.tested())
-    spurious = tuple(sorted(column for column in predicted.tested_with_constants() - known if "." in column))
+    spurious = tuple(sorted(column for column in predicted.filtered() - known if "." in column))
     if comparison.matches:
         return Diagnosis(None, spurious)
     cause = _unfit(answer, comparison)
@@ -139,7 +141,8 @@ def _difference(gold: Outline, predicted: Outline) -> Cause:
         or (Cause.WRONG_OPERATOR if gold.connectives != predicted.connectives else None)
         or (Cause.WRONG_ARRANGEMENT if gold.shape != predicted.shape else None)
         or (Cause.DROPPED_CONDITION if gold.conditions - predicted.conditions else None)
-        or (Cause.SPURIOUS_CONDITION if predicted.conditions - gold.conditions else Cause.OTHER)
+        or (Cause.SPURIOUS_CONDITION if predicted.conditions - gold.conditions else None)
+        or (Cause.WRONG_JOIN if gold.outer != predicted.outer else Cause.OTHER)
     )
 
 

@@ -34,9 +34,9 @@ def memory(
         is how many of the questions have such a gold. ``renamed``: ``original`` and ``renamed`` tallies of the same
         questions and the paired ``comparison`` of the two; None where nothing was asked again.
     """
-    templates = {template_of(example.gold) for example in train}
     queries = {_spaced(example.gold) for example in train}
-    known = [any(template_of(gold) in templates for gold in p.example.golds) for p in predictions]
+    templates = set(map(template_of, queries))
+    known = [any(template_of(_spaced(gold)) in templates for gold in p.example.golds) for p in predictions]
     copies = [p for p in predictions if _spaced(p.comparison.predicted) in queries]
     before, after = [p.right for p in predictions[: len(again)]], [p.right for p in again]
     return {

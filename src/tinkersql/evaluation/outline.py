@@ -30,12 +30,14 @@ class Condition:
         operator: With the functions around them: ``=``, ``not like``, ``count >``.
         value: Its constants in lower case, or the aggregates of its subquery in parentheses.
         constant: Whether it compares with constants alone.
+        of_rows: Whether it compares values of single rows, not aggregates.
     """
 
     columns: frozenset[str]
     operator: str
     value: str
     constant: bool
+    of_rows: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Outline:
 
     Attributes:
         tables: The stored tables.
+        outer: Those in the FROM of the outermost block.
         joins: Sets of columns that are set equal.
         width: How many columns the result has, as a set of column numbers.
         aggregates: The functions over the result's columns, such as ``count distinct``.
@@ -54,6 +57,7 @@ class Outline:
     """
 
     tables: frozenset[str]
+    outer: frozenset[str]
     joins: frozenset[frozenset[str]]
     width: frozenset[int]
     aggregates: frozenset[str]
@@ -66,9 +70,10 @@ class Outline:
         """How many parts one has and the other has not."""
         return sum(len(getattr(self, part.name) ^ getattr(other, part.name)) for part in fields(self))
 
-    def tested_with_constants(self) -> frozenset[str]:
-        """The stored columns that are compared with constants."""
-        return frozenset(column for each in self.conditions if each.constant for column in each.columns)
+    def filtered(self) -> frozenset[str]:
+        """The stored columns whose values are compared with constants; NULL is none."""
+        filters = (each for each in self.conditions if each.constant and each.of_rows and each.value != "null")
+        return frozenset(column for each in filters for column in each.columns)
 
     def tested(self) -> frozenset[str]:
         """The stored columns that are compared with anything."""
@@ -126,6 +131,7 @@ class _Reader:
         counted = {names[id(c)] for item in items for c in _columns(item) if id(c) in names and not _is_counted(c)}
         return Outline(
             tables=self.tables,
+            outer=frozenset(table.name.lower() for table in first.slots.values()),
             joins=frozenset(map(frozenset, groups.values())),
             width=frozenset(range(len(first.outputs))),
             aggregates=frozenset(name for block in (first, *first.derived) for name in _aggregates(block.node)),
@@ -178,8 +184,11 @@ class _Reader:
         nested = [_aggregates(block.subqueries[id(part)].node) for part in parts if id(part) in block.subqueries]
         constants = sorted(_constant(part) for part in parts if isinstance(part, _CONSTANTS))
         columns = frozenset(names.get(id(part), part.name.lower()) for part in _columns(node) if not _is_counted(part))
+        of_rows = not any(isinstance(part, exp.AggFunc) for part in parts)
         value = " ".join([*constants, *(f"({' '.join(sorted(each))})" for each in nested)])
-        return Condition(columns, " ".join([*negated, *functions, operator]), value, bool(constants) and not nested)
+        return Condition(
+            columns, " ".join([*negated, *functions, operator]), value, bool(constants) and not nested, of_rows
+        )
 
 
 def _spell_out_aliases(block: Scope) -> None:
@@ -262,8 +271,8 @@ def _connectives(block: Scope) -> Iterator[str]:
 
 def _shape(block: Scope, names: dict[int, str]) -> Iterator[str]:
     node = block.node
-    if node.args.get("distinct") and isinstance(node, exp.Select):
-        yield "distinct"
+    if node.args.get("distinct") and (isinstance(node, exp.Select) or block.parent is None):
+        yield "distinct"  # of a set operation's result, too
     group, order = node.args.get("group"), node.args.get("order")
     for term in group.expressions if isinstance(group, exp.Group) else []:
         yield f"group {_described(term, node, names)}"

@@ -97,7 +97,9 @@ def _memory(found: dict[str, Any]) -> str:
     text += f"where it did not: {wording.share(found['unseen'])}. "
     if renamed := found["renamed"]:
         test, n = renamed["comparison"], renamed["renamed"]["n"]
-        lost = "clearly costs answers, so it leans on names as it met them" if test["high"] < 0 else "costs no clear share"
+        lost = (
+            "clearly costs answers, so it leans on names as it met them" if test["high"] < 0 else "costs no clear share"
+        )
         text += (
             f"Giving tables and columns other names {lost}: {wording.points(test['difference'])} points (95 % interval "
             f"{wording.points(test['low'])} to {wording.points(test['high'])}) on {n} questions. "
