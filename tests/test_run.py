@@ -59,6 +59,18 @@ def test_training_turns_wrong_answers_into_right_ones(finished) -> None:
     assert versus_base["p_value"] == pytest.approx(2 / 2**8)
 
 
+def test_mistakes_suites_and_memory_are_summed_up(finished) -> None:
+    folder, result, _ = finished
+    base, tuned = result["evaluations"]["base"], result["evaluations"]["tuned"]
+    assert sum(base["causes"].values()) == 8
+    assert tuned["causes"] == {}
+    assert all(row["cause"] in base["causes"] for row in lines(folder / "predictions-base.jsonl"))
+    assert {name: figures["n"] for name, figures in result["suites"]["exercise"].items()} == {"base": 5, "tuned": 5}
+    assert result["memory"]["seen"]["matches"] == result["memory"]["copies"]["matches"] == 8
+    assert result["memory"]["renamed"]["renamed"]["n"] == 8
+    assert base["clustered"]["clusters"] == 1
+
+
 def test_the_run_folder_is_complete(finished) -> None:
     folder, result, _ = finished
     config = json.loads((folder / "config.json").read_text())
@@ -73,7 +85,7 @@ def test_the_run_folder_is_complete(finished) -> None:
     assert json.loads((folder / "result.json").read_text()) == result
     for name in ("base", "base-1-shot", "tuned"):
         assert len(lines(folder / f"predictions-{name}.jsonl")) == 8
-    for name in ("novel-base", "novel-tuned"):
+    for name in ("exercise-base", "exercise-tuned"):
         assert len(lines(folder / f"predictions-{name}.jsonl")) == 5
     assert "<html" in (folder / "report.html").read_text()
 
@@ -123,7 +135,7 @@ def test_the_same_command_runs_on_any_compatible_service(tmp_path, engine) -> No
     result = json.loads(done.stdout)
     assert result["backend"] == {"kind": "url", "model": engine.model}
     assert result["model"]["sha256"] is None
-    assert set(result["evaluations"]) == {"base", "base-3-shot", "tuned"}
+    assert set(result["evaluations"]) == {"base", "base-3-shot", "tuned", "tuned-renamed"}
     [checkpoint] = lines(tmp_path / "runs" / "ducks" / "checkpoints.jsonl")
     assert checkpoint["sampler_path"].startswith("tinker://")
 
@@ -265,7 +277,7 @@ def test_ctrl_c_in_the_last_step_is_not_lost(tmp_path, tiny_model) -> None:
     one_step = ["--test-size", "2", "--batch-size", "500", "--examples", "0", "--rank", "64"]
     child, folder = start(tmp_path, tiny_model, *one_step)
     wait_until(
-        lambda: "novel-base" in "".join(p.name for p in folder.glob("predictions-*")) or child.poll() is not None
+        lambda: "exercise-base" in "".join(p.name for p in folder.glob("predictions-*")) or child.poll() is not None
     )
     child.send_signal(signal.SIGINT)
     ended_with_one_line(child, 130)

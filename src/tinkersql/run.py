@@ -18,7 +18,7 @@ from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
-from tinkersql.evaluation import Prediction, ask, compare_paired, judge, summarise
+from tinkersql.evaluation import RENAMED, Prediction, ask, compare_paired, judge, memory, renamed, summarise
 from tinkersql.evaluation.suites import EXERCISE
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder, command_line, now
@@ -74,7 +74,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             exam.take("base", base, plain, split.test)
             if shots := split.train[: settings.shots]:
                 exam.take(f"base-{len(shots)}-shot", base, Prompts(settings.template, shots), split.test)
-            exam.take("novel-base", base, plain, EXERCISE)
+            exam.take("base", base, plain, EXERCISE, suite="exercise")
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
@@ -91,7 +91,11 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
             exam.take("tuned", tuned, plain, split.test)
-            exam.take("novel-tuned", tuned, plain, EXERCISE)
+            exam.take("tuned", tuned, plain, EXERCISE, suite="exercise")
+            again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
+            exam.take("tuned-renamed", tuned, plain, again)
+            asked = facts.predictions
+            facts.memory = memory(training_examples, asked["tuned"], asked["tuned-renamed"])
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then, with what was saved: {folder.path}")
@@ -119,6 +123,8 @@ class _Facts:
     training: Training | None = None
     predictions: dict[str, list[Prediction]] = field(default_factory=dict)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    memory: dict[str, Any] | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
 
     @contextmanager
@@ -148,12 +154,9 @@ class _Facts:
             "backend": {"kind": backend.kind, "model": backend.model} if backend else None,
             "model": backend.provenance if backend else None,
             "data": self.data,
-            "evaluations": {name: e for name, e in self.evaluations.items() if not name.startswith("novel-")},
-            "novel": {
-                name.removeprefix("novel-"): {"n": e["n"], "matches": e["matches"]}
-                for name, e in self.evaluations.items()
-                if name.startswith("novel-")
-            },
+            "evaluations": self.evaluations,
+            "suites": self.suites,
+            "memory": self.memory,
             "comparisons": [self._compare(a, b) for a, b in pairs if b in self.predictions],
             "training": self.training.to_dict() if self.training else None,
             "phases": self.phases,
@@ -176,28 +179,32 @@ class _Exam:
     tokenizer: Any
     reporter: Reporter
 
-    def take(self, name: str, sampler: Any, prompts: Prompts, examples: Sequence[Example]) -> None:
-        """Put the questions to the model and keep predictions and figures under ``name``."""
-        label = name.replace("-", " ")
+    def take(self, name: str, sampler: Any, prompts: Prompts, examples: Sequence[Example], suite: str = "") -> None:
+        """Put the questions to the model and keep predictions and figures under ``name``, of a suite if it is one."""
+        full_name = f"{suite}-{name}" if suite else name
+        label = full_name.replace("-", " ")
         with self.facts.phase(f"ask {label}") as phase:
             context = self.backend.context_length
             answers = ask(sampler, self.tokenizer, prompts, examples, self.settings, context, self.reporter, label)
             phase["tokens"] = sum(answer.prompt_tokens + answer.tokens for answer in answers)
         with self.facts.phase(f"judge {label}"):
             predictions = judge(examples, answers, self.settings.judge_workers, self.reporter, f"judge {label}")
-        self.folder.write_predictions(name, [p.to_dict(index) for index, p in enumerate(predictions)])
-        self.facts.predictions[name] = predictions
+        self.folder.write_predictions(full_name, [p.to_dict(index) for index, p in enumerate(predictions)])
         speed = {key: phase[key] for key in ("seconds", "tokens", "tokens_per_second")}
         summary = summarise(predictions)
-        self.facts.evaluations[name] = summary | speed
+        if suite:
+            self.facts.suites.setdefault(suite, {})[name] = summary | speed
+        else:
+            self.facts.predictions[name] = predictions
+            self.facts.evaluations[name] = summary | speed
         too_long, bad_golds = summary["too_long"], summary["verdicts"].get("gold_error", 0)
         if too_long:
             self._note(
                 f"{too_long} of {len(examples)} prompts of '{label}' are longer than the model's context: not asked."
             )
-        if bad_golds and name == "base":
+        if bad_golds and full_name == "base":
             self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
-        if (weak := summary["weak_golds"]) and name == "base":
+        if (weak := summary["weak_golds"]) and full_name == "base":
             self._note(
                 f"{weak} of {len(examples)} expected queries cannot be probed well, so hardly an answer matches."
             )

@@ -67,4 +67,7 @@ def _name(tag: str, attributes: dict[str, str | None]) -> str | None:
     return attributes.get("id")
 
 
-SECTIONS = ["matches", "verdicts", "training", "kinds", "novel", "wrong", "fixed", "settings", "time", "notes"]
+SECTIONS = [
+    *("matches", "verdicts", "training", "kinds", "failures", "memory", "novel", "discussion"),
+    *("wrong", "fixed", "settings", "time", "notes"),
+]

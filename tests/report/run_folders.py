@@ -58,6 +58,8 @@ def make_run(
     hostile: bool = False,
     built_in: bool = False,
     long_sql: int = 0,
+    novel: int = 0,
+    old: bool = False,
 ) -> Made:
     """Write a run folder and say what is in it.
 
@@ -66,6 +68,8 @@ def make_run(
         interrupted: The run stopped in training: no tuned evaluation, a cut-off last line in the metrics.
         hostile: Questions, schemas, queries, answers, notes and names carry markup and odd characters.
         long_sql: Length to which every wrong prediction is padded.
+        novel: Questions of a further suite, beside the exercise's five.
+        old: As runs were written before causes, suites and memory were recorded.
     """
     folder.mkdir(parents=True)
     rng = random.Random(3)
@@ -84,13 +88,14 @@ def make_run(
     for key, each in lines.items():
         _write_lines(folder / f"predictions-{key}.jsonl", each)
     if not interrupted:
-        novel = [_novel(rng, index) for index in range(5)]
-        for key, each in (("base", [0, 1, 0, 0, 0]), ("tuned", [1, 1, 0, 1, 0])):
-            answers = [
-                _judge(row, right) | {"difficulty": row["difficulty"]} for row, right in zip(novel, each, strict=True)
-            ]
-            made.predictions[f"novel_{key}"] = answers
-            _write_lines(folder / f"predictions-novel-{key}.jsonl", answers)
+        exercise = [_novel(rng, index) for index in range(5)]
+        right = {"base": [False, True, False, False, False], "tuned": [True, True, False, True, False]}
+        _add_suite(made, "novel" if old else "exercise", exercise, right)
+    if novel:
+        rows = [_novel(rng, index) for index in range(novel)]
+        _add_suite(made, "novel", rows, {key: [rng.random() < shares[key] for _ in rows] for key in ("base", "tuned")})
+    if old:
+        _age(made)
     if hostile:
         made.result["name"] = HOSTILE
         made.result["data"]["notes"].append(HOSTILE)
@@ -119,6 +124,27 @@ def make_run(
     return made
 
 
+def _add_suite(made: Made, name: str, rows: list[dict[str, Any]], right: dict[str, list[bool]]) -> None:
+    for key, each in right.items():
+        known = ("difficulty", "skills")
+        answers = [_judge(row, ok) | {field: row[field] for field in known} for row, ok in zip(rows, each, strict=True)]
+        made.predictions[f"{name}-{key}"] = answers
+        made.result["suites"].setdefault(name, {})[key] = _evaluation(answers)
+        _write_lines(made.folder / f"predictions-{name}-{key}.jsonl", answers)
+
+
+def _age(made: Made) -> None:
+    """Take out all that earlier versions did not write."""
+    made.result["novel"] = made.result.pop("suites")["novel"]
+    del made.result["memory"], made.result["evaluations"]["tuned-renamed"]
+    for figures in made.result["evaluations"].values():
+        for key in ("causes", "spurious_conditions", "clustered"):
+            del figures[key]
+    for key, rows in made.predictions.items():
+        rows[:] = [{name: value for name, value in row.items() if name not in ("cause", "skills")} for row in rows]
+        _write_lines(made.folder / f"predictions-{key}.jsonl", rows)
+
+
 def _question(rng: random.Random) -> dict[str, Any]:
     table, who, number, group, values = rng.choice(_DOMAINS)
     kind = rng.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
@@ -140,7 +166,8 @@ def _question(rng: random.Random) -> dict[str, Any]:
 
 
 def _novel(rng: random.Random, index: int) -> dict[str, Any]:
-    return _question(rng) | {"difficulty": ["easy", "easy", "medium", "medium", "hard"][index], "index": index}
+    level = ["easy", "easy", "medium", "medium", "hard"][index % 5]
+    return _question(rng) | {"difficulty": level, "skills": ["filter", level], "index": index}
 
 
 def _line(rng: random.Random, index: int, row: dict[str, Any], share: float) -> dict[str, Any]:
@@ -154,10 +181,12 @@ def _line(rng: random.Random, index: int, row: dict[str, Any], share: float) -> 
             "answer": "",
             "witness": None,
             "reason": "empty answer",
+            "cause": "not_sql",
         }
     elif not right and fate < 0.2:
         reason = "no such column: nmae"
         line |= {"verdict": "prediction_error", "predicted": "SELECT nmae", "witness": None, "reason": reason}
+        line["cause"] = "unknown_name"
     elif not right and fate < 0.25:
         line |= {"verdict": "undecided", "witness": None, "reason": "no database told them apart; the evidence is thin"}
     return line
@@ -179,6 +208,7 @@ def _judge(row: dict[str, Any], right: bool) -> dict[str, Any]:
         "reason": "" if right else "the expected query returns 1 column, the prediction 2",
         "witness": None if right else _witness(row["script"], row["gold"], predicted),
         "notes": [],
+        "cause": "" if right else "wrong_column",
         "tokens": 17,
         "stop_reason": "stop",
     }
@@ -209,7 +239,10 @@ def _evaluation(lines: list[dict[str, Any]]) -> dict[str, Any]:
     kinds = {kind: [line for line in lines if line["kind"] == kind] for kind in {line["kind"] for line in lines}}
     return {
         **_tally(lines),
+        "clustered": {"low": 0.1, "high": 0.9, "clusters": 4, "design_effect": 3.0},
         "verdicts": Counter(line["verdict"] for line in lines),
+        "causes": Counter(line["cause"] for line in lines if line["cause"]),
+        "spurious_conditions": sum(line["cause"] == "wrong_column" for line in lines),
         "empty": sum(not line["answer"] for line in lines),
         "not_sql": 4,
         "cut_off": 2,
@@ -277,6 +310,8 @@ def _result(lines: dict[str, list[dict[str, Any]]], steps: int, *, built_in: boo
             "notes": _notes(built_in),
         },
         "evaluations": {key: _evaluation(each) for key, each in lines.items()},
+        "suites": {},
+        "memory": None,
         "comparisons": [_comparison(key, lines) for key in ("base", "base-3-shot")] if "tuned" in lines else [],
         "phases": [
             {"name": "load data", "seconds": 1.2, "tokens": 0, "tokens_per_second": None},
@@ -287,6 +322,24 @@ def _result(lines: dict[str, list[dict[str, Any]]], steps: int, *, built_in: boo
         "peak_memory_mib": 2100.0,
     }
     if finished:
+        again = lines["tuned"][:100]
+        result["evaluations"]["tuned-renamed"] = _evaluation(again)
+        result["memory"] = {
+            "seen": _tally(lines["tuned"][::2]),
+            "unseen": _tally(lines["tuned"][1::2]),
+            "copies": _tally(lines["tuned"][:4]),
+            "golds_in_training": 7,
+            "renamed": {
+                "original": _tally(again),
+                "renamed": _tally(again),
+                "comparison": {
+                    **_comparison("tuned", {"tuned": again}),
+                    "low": -0.2,
+                    "difference": -0.1,
+                    "high": -0.05,
+                },
+            },
+        }
         result["training"] = {
             "examples": 32 * steps,
             "steps": steps,

@@ -20,6 +20,8 @@ VARIANTS = {
     "interrupted": {"interrupted": True},
     "hostile": {"hostile": True, "questions": 40},
     "one step, few questions": {"steps": 1, "questions": 12, "built_in": True},
+    "large suite": {"questions": 40, "novel": 60},
+    "old": {"questions": 40, "old": True},
 }
 
 
@@ -83,7 +85,9 @@ def test_head_names_what_the_run_was_made_of(complete: tuple[Made, ParsedPage]) 
 def test_figures_before_and_after_come_with_sample_and_interval(complete: tuple[Made, ParsedPage]) -> None:
     made, page = complete
     section = page.text["section matches"].replace("\N{NO-BREAK SPACE}", " ")
-    for figures in made.result["evaluations"].values():
+    for key, figures in made.result["evaluations"].items():
+        if key == "tuned-renamed":  # other questions
+            continue
         assert f"{figures['matches']} of 200 questions" in section
         assert f"{100 * figures['rate']:.1f} %" in section
         assert f"{100 * figures['low']:.1f} to {100 * figures['high']:.1f} %" in section
@@ -96,7 +100,7 @@ def test_figures_before_and_after_come_with_sample_and_interval(complete: tuple[
 def test_verdicts_and_kinds_are_counted(complete: tuple[Made, ParsedPage]) -> None:
     made, page = complete
     verdicts, kinds = page.text["section verdicts"], page.text["section kinds"]
-    evaluations = made.result["evaluations"].values()
+    evaluations = [made.result["evaluations"][key] for key in ("base", "base-3-shot", "tuned")]
     for verdict in ("match", "different", "undecided", "prediction_error"):
         counts = " ".join(str(figures["verdicts"][verdict]) for figures in evaluations)
         assert f"{verdict.replace('_', ' ')} {counts}" in verdicts
@@ -138,16 +142,83 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert {tag for tag, _ in page.tags}.isdisjoint({"img", "iframe", "object", "form", "base"})
 
 
-def test_novel_schemas_are_counted_without_a_percentage(complete: tuple[Made, ParsedPage]) -> None:
-    made, page = complete
-    section = page.text["section novel"]
+@pytest.mark.parametrize("old", [False, True])
+def test_a_few_novel_questions_are_counted_without_a_percentage(old: bool, tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", questions=20, old=old)
+    page = page_of(made)
+    section, suite = page.text["section novel"], "novel" if old else "exercise"
     assert "base 1 of 5, tuned 3 of 5" in section
     assert "%" not in section
     for number in range(5):
-        base, tuned = (made.predictions[f"novel_{key}"][number] for key in ("base", "tuned"))
-        article = page.text[f"novel-{number + 1}"]
+        base, tuned = (made.predictions[f"{suite}-{key}"][number] for key in ("base", "tuned"))
+        article = page.text[f"suite-{suite}-{number + 1}"]
         for expected in (tuned["question"], tuned["schema"], *tuned["golds"], base["predicted"], tuned["predicted"]):
             assert expected in article
+
+
+def test_many_novel_questions_are_summed_up_by_difficulty_and_skill(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", questions=20, novel=60)
+    page = page_of(made)
+    section = page.text["section novel"].replace("\N{NO-BREAK SPACE}", " ")
+    for key in ("base", "tuned"):
+        figures = made.result["suites"]["novel"][key]
+        assert f"{figures['matches']} of 60 ({100 * figures['rate']:.1f} %;" in section
+    hard = [row["verdict"] == "match" for row in made.predictions["novel-tuned"] if row["difficulty"] == "hard"]
+    assert f"{sum(hard)}{100 * sum(hard) / 12:.1f} % (" in section.replace(" ", " ")
+    assert "hard small sample 12" in section
+    assert "filter 60" in section
+    wrong = [row["index"] + 1 for row in made.predictions["novel-tuned"] if row["verdict"] != "match"]
+    assert [name for name in page.ids if re.fullmatch(r"suite-novel-\d+", name)] == [
+        f"suite-novel-{number}" for number in wrong
+    ]
+
+
+def test_causes_are_counted_with_intervals_and_examples(complete: tuple[Made, ParsedPage]) -> None:
+    made, page = complete
+    section = page.text["section failures"].replace("\N{NO-BREAK SPACE}", " ")
+    for figures in (made.result["evaluations"][key] for key in ("base", "base-3-shot", "tuned")):
+        for number in figures["causes"].values():
+            assert f"{number}{100 * number / 200:.1f} % (" in section
+    total = made.result["evaluations"]["tuned"]["causes"]["wrong_column"]
+    assert f"Wrong column: 2 of {total} of the tuned model" in section
+    first = next(row for row in made.wrong() if row["cause"] == "wrong_column")
+    assert first["question"] in section
+    assert first["predicted"] in section
+    for row in made.wrong():
+        tag = next(attrs for _, attrs in page.tags if attrs.get("id") == f"wrong-{row['index'] + 1}")
+        assert tag["data-cause"] == row["cause"]
+        assert row["cause"].replace("_", " ").replace("sql", "SQL") in page.text[f"wrong-{row['index'] + 1}"]
+
+
+def test_memory_and_the_discussion_are_figures_of_this_run(complete: tuple[Made, ParsedPage]) -> None:
+    made, page = complete
+    memory, result = page.text["section memory"].replace("\N{NO-BREAK SPACE}", " "), made.result
+    for name in ("seen", "unseen", "copies"):
+        figures = result["memory"][name]
+        assert f"{figures['n']} {figures['matches']} {100 * figures['rate']:.1f} % (" in memory
+    assert "tables and columns renamed 100" in memory
+    discussion = page.text["section discussion"].replace("\N{NO-BREAK SPACE}", " ")
+    queries = 200 - result["evaluations"]["tuned"]["causes"]["not_sql"]
+    assert f"{queries} of 200 (" in discussion
+    assert "10.0 points" in discussion
+    assert "clearly costs answers" in discussion
+    assert "retrieval" not in discussion
+    assert "How many questions show a difference of 5 points?" in discussion
+
+
+def test_retrieval_is_discussed_where_it_was_measured(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run", questions=20)
+    made.result["evaluations"]["retrieval-nearest"] = made.result["evaluations"]["tuned"]
+    (made.folder / "result.json").write_text(json.dumps(made.result))
+    discussion = page_of(made).text["section discussion"]
+    assert "Where would retrieval do as well?" in discussion
+    assert "“Retrieval nearest” answers" in discussion
+
+
+def test_an_old_run_says_what_was_not_recorded(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path / "run", questions=40, old=True))
+    assert "There are no wrong answers with a known cause." in page.text["section failures"]
+    assert "This was not measured." in page.text["section memory"]
 
 
 def test_settings_phases_and_curves_are_there(complete: tuple[Made, ParsedPage]) -> None:

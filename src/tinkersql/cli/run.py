@@ -14,6 +14,8 @@ from tinkersql.console import Terminal, printable
 from tinkersql.settings import PRESETS, resolve
 
 _DEFAULTS, _EXERCISE = PRESETS["cpu"], PRESETS["exercise"]
+_SIDE_BY_SIDE = 10
+"""Of a suite with more questions only the figures are printed."""
 
 
 def _help(text: str, name: str) -> str:
@@ -140,17 +142,23 @@ def _print_summary(result: dict[str, Any], folder: Path) -> None:
         f"{t['seconds']:.0f} s at {t['tokens_per_second']:.0f} tokens/s"
     )
     console.print(f"Whole run: {result['seconds']:.0f} s, peak memory {result['peak_memory_mib'] / 1024:.1f} GiB")
-    _print_novel(console, folder)
+    for suite, models in result["suites"].items():
+        _print_suite(console, folder, suite, models)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)
 
 
-def _print_novel(console: Console, folder: Path) -> None:
-    """The novel-schema questions side by side: expected, base, tuned."""
+def _print_suite(console: Console, folder: Path, suite: str, models: dict[str, dict[str, Any]]) -> None:
+    """What became of the questions on novel schemas; a few of them side by side: expected, base, tuned."""
+    console.print(f"\nNovel schemas: {suite}", style="bold")
+    if any(figures["n"] > _SIDE_BY_SIDE for figures in models.values()):
+        for name, e in models.items():
+            interval = f"{e['rate']:.1%}, {e['low']:.1%} – {e['high']:.1%}"
+            console.print(f"  {name:<6} {e['matches']} of {e['n']} right ({interval})")
+        return
     base, tuned = (
-        [jsonlib.loads(line) for line in (folder / f"predictions-novel-{name}.jsonl").read_text("utf-8").splitlines()]
+        [jsonlib.loads(line) for line in (folder / f"predictions-{suite}-{name}.jsonl").read_text("utf-8").splitlines()]
         for name in ("base", "tuned")
     )
-    console.print("\nNovel schemas", style="bold")
     for before, after in zip(base, tuned, strict=True):
         lines = [f"  {before['question']}", f"    expected   {before['golds'][0]}"]
         for name, row in (("base", before), ("tuned", after)):

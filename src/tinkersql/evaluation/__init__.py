@@ -1,7 +1,36 @@
-"""Questions to answers, answers to verdicts, verdicts to honest figures."""
+"""Questions to answers, answers to verdicts, verdicts to honest figures and to the causes of mistakes."""
 
 from tinkersql.evaluation.answers import Answer, ask
+from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
+from tinkersql.evaluation.memory import RENAMED, memory, renamed
 from tinkersql.evaluation.scoring import Prediction, judge, summarise
-from tinkersql.evaluation.statistics import Comparison, compare_paired, tally, wilson
+from tinkersql.evaluation.statistics import (
+    Comparison,
+    compare_paired,
+    counted,
+    detectable_difference,
+    questions_needed,
+    tally,
+    wilson,
+)
 
-__all__ = ["Answer", "Comparison", "Prediction", "ask", "compare_paired", "judge", "summarise", "tally", "wilson"]
+__all__ = [
+    "RENAMED",
+    "Answer",
+    "Cause",
+    "Comparison",
+    "Diagnosis",
+    "Prediction",
+    "ask",
+    "compare_paired",
+    "counted",
+    "detectable_difference",
+    "diagnose",
+    "judge",
+    "memory",
+    "questions_needed",
+    "renamed",
+    "summarise",
+    "tally",
+    "wilson",
+]

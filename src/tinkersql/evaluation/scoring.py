@@ -1,7 +1,7 @@
 """Judge a model's answers and sum them up."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -9,17 +9,23 @@ from typing import Any
 from tinkersql.console import Reporter
 from tinkersql.corpus import KINDS, Example, kind_of
 from tinkersql.equivalence import Comparison, Verdict, compare_many, looks_like_sql
+from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.evaluation.answers import Answer
+from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.statistics import tally
+
+DIFFICULTIES = ("easy", "medium", "hard")
+"""The values of `Example.difficulty`, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question, a model's answer to it, and the judge's verdict."""
+    """A question, a model's answer to it, the judge's verdict, and what is wrong with the answer."""
 
     example: Example
     answer: Answer
     comparison: Comparison
+    diagnosis: Diagnosis
 
     @property
     def right(self) -> bool:
@@ -45,6 +51,8 @@ class Prediction:
             "reason": judged["reason"],
             "witness": judged["witness"],
             "notes": judged["notes"],
+            "cause": str(self.diagnosis.cause or ""),
+            "spurious": list(self.diagnosis.spurious),
             "tokens": self.answer.tokens,
             "stop_reason": self.answer.stop_reason,
         }
@@ -58,13 +66,17 @@ def judge(
     predictions: list[Prediction] = []
     with reporter.track(label, len(examples), "pairs") as advance:
         for example, answer, comparison in zip(examples, answers, compare_many(pairs, workers), strict=True):
-            predictions.append(Prediction(example, answer, comparison))
+            predictions.append(Prediction(example, answer, comparison, diagnose(example, answer, comparison)))
             advance()
     return predictions
 
 
 def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
-    """Rate with interval, verdicts, ill-formed answers and rates by kind of query, JSON-ready.
+    """Rate with intervals, verdicts, causes of failure, ill-formed answers and rates by sort of question, JSON-ready.
+
+    ``causes`` counts the wrong answers by their main cause, and ``spurious_conditions`` the answers, right ones among
+    them, that test a column which no gold tests. The interval ``clustered`` counts questions on one schema as a
+    cluster. ``by_difficulty`` and ``by_skill`` hold only what the questions say about themselves.
 
     ``empty`` counts answers without a statement, ``not_sql`` those that no parser takes for a query, and ``cut_off``
     those that met the token limit, and ``too_long`` questions that could not be asked. ``weak_golds`` counts questions
@@ -74,17 +86,39 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     texts = [p.comparison.predicted for p in predictions]
     certificates = [p.comparison.adequacy for p in predictions if p.comparison.adequacy is not None]
     scores = [certificate.score for certificate in certificates if certificate.score is not None]
-    groups: dict[str, list[bool]] = {}
-    for prediction in predictions:
-        groups.setdefault(kind_of(prediction.example.gold), []).append(prediction.right)
+    causes = Counter(p.diagnosis.cause for p in predictions)
+    clusters = [schema_signature(p.example.schema) for p in predictions]
+    by_kind = _tallies((kind_of(p.example.gold), p.right) for p in predictions)
+    by_difficulty = _tallies((p.example.difficulty, p.right) for p in predictions if p.example.difficulty)
     return {
-        **tally([p.right for p in predictions]),
+        **tally([p.right for p in predictions], clusters),
         "verdicts": {str(v): verdicts[str(v)] for v in Verdict if verdicts[str(v)]},
+        "causes": {str(cause): causes[cause] for cause in Cause if causes[cause]},
+        "spurious_conditions": sum(bool(p.diagnosis.spurious) for p in predictions),
         "empty": sum(not p.comparison.predicted and p.answer.stop_reason != "too_long" for p in predictions),
         "not_sql": sum(bool(text) and not looks_like_sql(text) for text in texts),
         "cut_off": sum(p.answer.stop_reason == "length" for p in predictions),
         "too_long": sum(p.answer.stop_reason == "too_long" for p in predictions),
         "weak_golds": sum(not certificate.sufficient for certificate in certificates),
         "mutation_score": fmean(scores) if scores else None,
-        "by_kind": {kind: tally(groups[kind]) for kind in KINDS if kind in groups},
+        "by_kind": {kind: by_kind[kind] for kind in KINDS if kind in by_kind},
+        "by_difficulty": {level: by_difficulty[level] for level in DIFFICULTIES if level in by_difficulty},
+        "by_skill": _tallies((skill, p.right) for p in predictions for skill in p.example.skills),
     }
+
+
+def schema_signature(schema: str) -> Hashable:
+    """What makes two questions share a schema: the names of its tables and of their columns."""
+    try:
+        tables = read_schema(schema).tables
+    except SchemaError:
+        return schema
+    return frozenset((name, *(column.name.lower() for column in table.columns)) for name, table in tables.items())
+
+
+def _tallies(answers: Iterable[tuple[str, bool]]) -> dict[str, dict[str, Any]]:
+    """Tallies by name, in the order in which the names first come."""
+    groups: dict[str, list[bool]] = {}
+    for name, right in answers:
+        groups.setdefault(name, []).append(right)
+    return {name: tally(group) for name, group in groups.items()}

@@ -1,10 +1,11 @@
-"""The figures of a run, drawn: matches with intervals, verdicts, curves, and results by kind of query."""
+"""The figures of a run, drawn: matches with intervals, verdicts, causes, curves, and results by kind of query."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from tinkersql.evaluation import counted
 from tinkersql.report import wording
 from tinkersql.report.charts import Charts, Dot, Part
 
@@ -30,6 +31,30 @@ def verdict_bar(charts: Charts, key: str, figures: dict[str, Any]) -> Markup:
     """One evaluation's answers by verdict."""
     parts = [Part(verdict, figures["verdicts"].get(verdict, 0)) for verdict in wording.VERDICTS]
     return charts.stacked(parts, title=f"Verdicts of the {wording.label(key).lower()}")
+
+
+def causes(evaluations: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """For each cause that occurs, how many answers of each evaluation have it; none where causes were not recorded."""
+    found = {key: figures for key, figures in evaluations.items() if "causes" in figures}
+    return {
+        str(cause): {key: counted(each["causes"].get(cause, 0), each["n"]) for key, each in found.items()}
+        for cause in wording.CAUSES
+        if any(each["causes"].get(cause) for each in found.values())
+    }
+
+
+def cause_chart(charts: Charts, causes: dict[str, dict[str, dict[str, Any]]]) -> Markup:
+    """The share of all answers with each cause: a lane for each evaluation, the first of them lettered."""
+    dots: list[Dot] = []
+    for cause, tallies in causes.items():
+        figure = " → ".join(str(tally["matches"]) for tally in tallies.values())
+        for number, (key, tally) in enumerate(tallies.items()):
+            dots.append(_dot(key, tally, *((wording.words(cause), figure) if number == 0 else ("", ""))))
+    return charts.intervals(
+        dots,
+        title="Share of all answers by cause of failure, with 95 % Wilson intervals",
+        description="For each cause a lane for each evaluation, in the order of the table, which has the figures.",
+    )
 
 
 def curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:

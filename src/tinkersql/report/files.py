@@ -1,6 +1,7 @@
 """Read a run folder as data: every file may be missing, because a run may have been interrupted at any moment."""
 
 import json
+import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ _CONTROLS = {code: chr(0x2400 + code) for code in range(32) if chr(code) not in 
 _SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "�")
 _BIDI = {code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 _VISIBLE = _CONTROLS | _SURROGATES | _BIDI
+_SUITE_FILE = re.compile(r"predictions-([a-z0-9-]+)-(base|tuned)\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Prediction:
         answer: What the model wrote, unchanged.
         predicted: The SQL that was taken out of the answer; empty where there is none.
         witness: ``{"script", "gold_result", "predicted_result"}``, or None where the judge gives none.
+        cause: What is wrong with it; empty where it is right, or in runs that were made before causes were found.
     """
 
     index: int = 0
@@ -32,6 +35,7 @@ class Prediction:
     golds: list[str] = field(default_factory=list)
     kind: str = ""
     difficulty: str = ""
+    skills: list[str] = field(default_factory=list)
     answer: str = ""
     predicted: str = ""
     verdict: str = "undecided"
@@ -39,6 +43,7 @@ class Prediction:
     witness: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     stop_reason: str = ""
+    cause: str = ""
 
     @property
     def matches(self) -> bool:
@@ -48,7 +53,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Everything that a run folder holds about its run; empty where a file is missing."""
+    """Everything that a run folder holds about its run; empty where a file is missing.
+
+    ``suites`` holds the answers to each suite of questions on novel schemas, by ``base`` and ``tuned``.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -57,8 +65,7 @@ class RunFiles:
     checkpoints: list[dict[str, Any]]
     base: list[Prediction]
     tuned: list[Prediction]
-    novel_base: list[Prediction]
-    novel_tuned: list[Prediction]
+    suites: dict[str, dict[str, list[Prediction]]]
 
 
 def read(folder: Path) -> RunFiles:
@@ -81,8 +88,7 @@ def read(folder: Path) -> RunFiles:
         checkpoints=_read_lines(folder / "checkpoints.jsonl"),
         base=_read_predictions(folder / "predictions-base.jsonl"),
         tuned=_read_predictions(folder / "predictions-tuned.jsonl"),
-        novel_base=_read_predictions(folder / "predictions-novel-base.jsonl"),
-        novel_tuned=_read_predictions(folder / "predictions-novel-tuned.jsonl"),
+        suites=_read_suites(folder),
     )
 
 
@@ -134,6 +140,14 @@ def _read_predictions(path: Path) -> list[Prediction]:
         known: dict[str, Any] = {"index": number} | {name: row[name] for name in names if name in row}
         predictions.append(Prediction(**known))
     return predictions
+
+
+def _read_suites(folder: Path) -> dict[str, dict[str, list[Prediction]]]:
+    suites: dict[str, dict[str, list[Prediction]]] = {}
+    for path in sorted(folder.iterdir()):
+        if found := _SUITE_FILE.fullmatch(path.name):
+            suites.setdefault(found[1], {})[found[2]] = _read_predictions(path)
+    return suites
 
 
 def _clean(value: Any) -> Any:

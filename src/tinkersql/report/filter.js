@@ -5,7 +5,7 @@
   const items = [...document.querySelectorAll("#wrong-list > details")];
   const words = new Map(items.map((item) => [item, [item.firstElementChild, item.querySelector(".pair")]
     .map((part) => part.textContent).join(" ").toLowerCase()]));  // the witness is left out: it repeats the literals
-  const [text, verdict, broken] = ["filter-text", "filter-verdict", "filter-broken"].map((id) => document.getElementById(id));
+  const [text, verdict, cause, broken] = ["text", "verdict", "cause", "broken"].map((name) => document.getElementById(`filter-${name}`));
   const shown = document.getElementById("filter-shown");
 
   function apply() {
@@ -14,6 +14,7 @@
     for (const item of items) {
       const fits =
         (!verdict.value || item.dataset.verdict === verdict.value) &&
+        (!cause.value || item.dataset.cause === cause.value) &&
         (!broken.checked || item.dataset.broken === "yes") &&
         words.get(item).includes(wanted);
       item.hidden = !fits;

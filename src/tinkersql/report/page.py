@@ -3,8 +3,6 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any
@@ -13,34 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from tinkersql.errors import RunError
-from tinkersql.report import figures, witness, wording
+from tinkersql.report import figures, suites, witness, wording
 from tinkersql.report.charts import Charts
-from tinkersql.report.files import Prediction, RunFiles, read
+from tinkersql.report.discussion import discuss
+from tinkersql.report.files import RunFiles, read
+from tinkersql.report.pairs import of_each_cause, pairs, varied
 
 MAX_SQL = 3000
 """Characters shown of one query, schema or answer; the prediction files hold all of them."""
-
-MAX_FIXED = 6
-"""Examples shown of questions that training fixed."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A question with the tuned model's prediction and, where known, the base model's."""
-
-    number: int
-    tuned: Prediction
-    base: Prediction | None
-
-    @property
-    def broken(self) -> bool:
-        """Whether training broke it: right before, wrong after."""
-        return self.base is not None and self.base.matches and not self.tuned.matches
-
-    @property
-    def fixed(self) -> bool:
-        """Whether training fixed it: wrong before, right after."""
-        return self.base is not None and not self.base.matches and self.tuned.matches
 
 
 def build(run_folder: Path) -> Path:
@@ -80,7 +58,7 @@ def render(run: RunFiles) -> str:
     )
     environment.filters |= {
         name: getattr(wording, name)
-        for name in ("number", "percent", "interval", "points", "p_value", "duration", "date")
+        for name in ("number", "percent", "interval", "points", "p_value", "duration", "date", "words", "share")
     }
     environment.filters |= {"clip": clip, "witness": witness.view}
     style, script = _asset("style.css"), _asset("filter.js")
@@ -96,14 +74,16 @@ def render(run: RunFiles) -> str:
 def _context(run: RunFiles) -> dict[str, Any]:
     charts = Charts()
     result = run.result
-    evaluations = result.get("evaluations", {})
+    # The questions that were asked again with other names are fewer, and stand in a section of their own.
+    evaluations = {key: each for key, each in result.get("evaluations", {}).items() if key != "tuned-renamed"}
     comparisons = result.get("comparisons", [])
     plain = next((test for test in comparisons if (test["a"], test["b"]) == ("base", "tuned")), None)
     claim, support = wording.headline(plain, evaluations)
     kinds = figures.kinds(evaluations)
-    pairs = _pairs(run.tuned, run.base)
-    wrong = [pair for pair in pairs if not pair.tuned.matches]
-    fixed = [pair for pair in pairs if pair.fixed]
+    causes = figures.causes(evaluations)
+    asked = pairs(run.tuned, run.base)
+    wrong = [pair for pair in asked if not pair.tuned.matches]
+    fixed = [pair for pair in asked if pair.fixed]
     return {
         "wording": wording,
         "name": result.get("name") or run.folder.resolve().name,
@@ -122,18 +102,19 @@ def _context(run: RunFiles) -> dict[str, Any]:
         "kinds": kinds,
         "kind_chart": figures.kind_chart(charts, kinds),
         "small_kinds": any(each["n"] < wording.SMALL_SAMPLE for tallies in kinds.values() for each in tallies.values()),
-        "novel": _pairs(run.novel_tuned, run.novel_base, keep_unpaired=True),
-        "novel_asked": {"base": len(run.novel_base), "tuned": len(run.novel_tuned)},
-        "novel_matches": {
-            "base": sum(prediction.matches for prediction in run.novel_base),
-            "tuned": sum(prediction.matches for prediction in run.novel_tuned),
-        },
+        "causes": causes,
+        "cause_chart": figures.cause_chart(charts, causes),
+        "cause_examples": of_each_cause(wrong),
+        "memory": result.get("memory"),
+        "suites": [suites.view(name, answers) for name, answers in run.suites.items()],
+        "discussion": discuss(result),
         "asked": len(run.tuned),
         "wrong": wrong,
         "wrong_verdicts": Counter(pair.tuned.verdict for pair in wrong),
+        "wrong_causes": Counter(pair.tuned.cause for pair in wrong if pair.tuned.cause),
         "broken": sum(pair.broken for pair in wrong),
         "fixed_total": len(fixed),
-        "fixed": _varied(fixed),
+        "fixed": varied(fixed),
         "settings": run.config.get("settings", {}),
         "phases": result.get("phases", []),
         "seconds": result.get("seconds"),
@@ -183,36 +164,6 @@ def _missing(run: RunFiles, evaluations: dict[str, Any]) -> str:
     if run.tuned and "tuned" not in evaluations:
         text += f" The tuned model had answered {len(run.tuned)} questions; they are listed, but give no figure."
     return text
-
-
-def _pairs(tuned: Sequence[Prediction], base: Sequence[Prediction], *, keep_unpaired: bool = False) -> list[Pair]:
-    """Tuned and base predictions of the same questions, by index; `keep_unpaired` shows base answers left alone too."""
-    before = {prediction.index: prediction for prediction in base}
-    found = [(prediction, before.pop(prediction.index, None)) for prediction in tuned]
-    if keep_unpaired:
-        found += [(_unanswered(prediction), prediction) for prediction in before.values()]
-    found.sort(key=lambda both: both[0].index)
-    return [Pair(number, *both) for number, both in enumerate(found, start=1)]
-
-
-def _unanswered(base: Prediction) -> Prediction:
-    """The place of a tuned prediction that an interrupted run never made."""
-    return Prediction(
-        index=base.index,
-        question=base.question,
-        schema=base.schema,
-        golds=base.golds,
-        difficulty=base.difficulty,
-        verdict="not_asked",
-        reason="The run ended before the tuned model was asked.",
-    )
-
-
-def _varied(fixed: Sequence[Pair]) -> list[Pair]:
-    """A few of the pairs: the first of each kind of query, then the first of the rest."""
-    firsts = list({pair.tuned.kind: pair for pair in reversed(fixed)}.values())
-    rest = [pair for pair in fixed if pair not in firsts]
-    return sorted((firsts + rest)[:MAX_FIXED], key=lambda pair: pair.number)
 
 
 def clip(text: str) -> str:

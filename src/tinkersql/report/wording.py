@@ -4,6 +4,8 @@ import re
 from datetime import datetime
 from typing import Any
 
+from tinkersql.evaluation import Cause
+
 SMALL_SAMPLE = 30
 """Below this many questions a figure is marked as a small sample."""
 
@@ -17,6 +19,25 @@ VERDICTS = {
 }
 """What each verdict means, in the order of the page."""
 
+CAUSES = {
+    Cause.NOT_JUDGED: "The prompt was too long to be asked, or the expected query does not run.",
+    Cause.NOT_SQL: "The answer holds no query, or one that is no SQL.",
+    Cause.RUNAWAY: "The query was cut off at the token limit, or says the same three times in a row.",
+    Cause.UNKNOWN_NAME: "A table or column is not in the schema, or could be of several tables.",
+    Cause.WRONG_JOIN: "It reads other tables than the expected query, or joins them on other columns.",
+    Cause.WRONG_AGGREGATE: "It counts, sums or averages where it should not, or the other way round.",
+    Cause.WRONG_COLUMN: "It shows or tests another column, or shows one too many or too few.",
+    Cause.SPURIOUS_CONDITION: "It tests all that the expected query tests, and a further column.",
+    Cause.DROPPED_CONDITION: "It lacks a condition.",
+    Cause.WRONG_OPERATOR: "It compares or combines in another way: > for >=, OR for AND.",
+    Cause.WRONG_LITERAL: "It compares with another value.",
+    Cause.WRONG_ARRANGEMENT: "Another DISTINCT, grouping, order or limit.",
+    Cause.OTHER: "Anything else.",
+}
+"""What each cause means; a wrong answer has the first that applies."""
+
+_SUITES = {"exercise": "The exercise's questions", "novel": "Further novel schemas"}
+
 _SPACE = "\N{NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 
@@ -25,7 +46,23 @@ def label(evaluation: str) -> str:
     """The name of an evaluation by its key in ``result.json``: ``base``, ``base-3-shot``, ``tuned``."""
     if shots := re.fullmatch(r"base-(\d+)-shot", evaluation):
         return f"Base with {shots[1]} {'example' if shots[1] == '1' else 'examples'}"
-    return {"base": "Base model", "tuned": "Tuned model"}.get(evaluation, evaluation)
+    return {"base": "Base model", "tuned": "Tuned model"}.get(evaluation, evaluation.replace("-", " ").capitalize())
+
+
+def suite(name: str) -> str:
+    """The title of a suite of questions by its name in the run folder."""
+    return _SUITES.get(name, name)
+
+
+def words(name: str) -> str:
+    """A verdict's or a cause's name as a reader sees it."""
+    return name.replace("_", " ").replace("sql", "SQL")
+
+
+def share(tally: dict[str, Any]) -> str:
+    """A tally as ``3 of 9 (33.3 %; 12.1 to 64.6 %)``; without a percentage where nothing was counted."""
+    counted = f"{tally['matches']} of {tally['n']}"
+    return f"{counted} ({percent(tally['rate'])}; {interval(tally['low'], tally['high'])})" if tally["n"] else counted
 
 
 def number(value: float | None) -> str:
