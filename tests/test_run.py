@@ -261,6 +261,17 @@ def test_golds_that_do_not_run_are_said_to_be_the_data_s_fault(tmp_path, tiny_mo
     assert "4 of 4 expected queries cannot be judged" in " ".join(done.stderr.split())
 
 
+def test_a_budget_in_tokens_ends_with_the_example_that_meets_it(tmp_path, tiny_model) -> None:
+    options = ["--test-size", "4", "--shots", "0", "--json", "--batch-size", "1", "--tokens", "300"]
+    done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    steps = lines(tmp_path / "runs/ducks/metrics.jsonl")
+    assert sum(step["tokens"] for step in steps[:-1]) < 300 <= sum(step["tokens"] for step in steps)
+    assert result["data"]["trained_on"] == len(steps)
+    assert any(note.startswith(f"Training takes {len(steps)} examples") for note in result["data"]["notes"])
+
+
 def test_recipes_change_the_training_examples_alone(tmp_path, tiny_model) -> None:
     recipe = ["--recipe", "declared-keys=1,mix-generated=0.25", "--examples", "8"]
     options = ["--test-size", "4", "--shots", "0", "--json", *recipe]

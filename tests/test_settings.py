@@ -9,7 +9,7 @@ from tinkersql.settings import PRESETS, resolve
 def test_the_exercise_preset_holds_the_exercise_values() -> None:
     s = resolve("exercise", {}).settings
     assert (s.test_size, s.batch_size, s.learning_rate, s.rank, s.max_tokens) == (200, 256, 5e-4, 32, 150)
-    assert s.examples == 0
+    assert (s.examples, s.tokens) == (0, 0)
     assert s.stops == ("\n\n", "Question:")
     assert s.template.format(schema="S", question="Q") == "Table schema:\nS\nQuestion: Q\nSQL: "
 
@@ -21,6 +21,12 @@ def test_a_changed_batch_size_rescales_the_preset_s_own_rate_and_says_so(preset,
     assert resolved.settings.learning_rate == pytest.approx(own.learning_rate * math.sqrt(batch / own.batch_size))
     assert "rescaled" in resolved.sources["learning_rate"]
     assert f"√({batch}/{own.batch_size})" in resolved.sources["learning_rate"]
+
+
+def test_a_budget_in_examples_takes_the_place_of_the_preset_s_tokens() -> None:
+    resolved = resolve("cpu", {"examples": 100})
+    assert (resolved.settings.tokens, resolved.sources["tokens"]) == (0, "--examples")
+    assert resolve("cpu", {"examples": 100, "tokens": 5000}).settings.tokens == 5000
 
 
 def test_an_unknown_preset() -> None:

@@ -19,7 +19,8 @@ from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
 from tinkersql.evaluation import RENAMED, Prediction, ask, compare_paired, judge, memory, renamed, summarise
-from tinkersql.evaluation.suites import EXERCISE
+from tinkersql.evaluation.suites import SUITES
+from tinkersql.evaluation.suites import suite as questions_of
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder, command_line, now
 from tinkersql.settings import Resolved, Settings
@@ -27,6 +28,10 @@ from tinkersql.tuning import Training, checkpoint, train
 
 if TYPE_CHECKING:
     import tinker
+
+
+SHORTEST_EXAMPLE = 20
+"""Tokens that no example falls short of, so that a budget in tokens bounds the examples that are made ready."""
 
 
 def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -52,7 +57,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     with facts.phase("load data"):
         data = corpus.load(settings.data, reporter, settings.map)
         split = corpus.split(data, settings.test_size, settings.seed, settings.split)
-        enriched = enrich(settings.recipe, split.train, settings.seed, settings.examples or None, reporter)
+        enriched = enrich(settings.recipe, split.train, settings.seed, _most_examples(settings), reporter)
     facts.data = _describe(data, split, enriched)
     _introduce(resolved, facts.data, reporter)
 
@@ -74,11 +79,12 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             exam.take("base", base, plain, split.test)
             if shots := split.train[: settings.shots]:
                 exam.take(f"base-{len(shots)}-shot", base, Prompts(settings.template, shots), split.test)
-            exam.take("base", base, plain, EXERCISE, suite="exercise")
+            for suite in SUITES:
+                exam.take("base", base, plain, questions_of(suite), suite)
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
-                datums = _datums(tokenizer, plain, enriched.examples, backend, facts, reporter)
+                datums = exam.datums(plain, enriched.examples)
                 facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
                 phase["tokens"] = facts.training.tokens
 
@@ -91,11 +97,12 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
             exam.take("tuned", tuned, plain, split.test)
-            exam.take("tuned", tuned, plain, EXERCISE, suite="exercise")
+            for suite in SUITES:
+                exam.take("tuned", tuned, plain, questions_of(suite), suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
             exam.take("tuned-renamed", tuned, plain, again)
             asked = facts.predictions
-            facts.memory = memory(training_examples, asked["tuned"], asked["tuned-renamed"])
+            facts.memory = memory(enriched.examples, asked["tuned"], asked["tuned-renamed"])
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then, with what was saved: {folder.path}")
@@ -212,50 +219,55 @@ class _Exam:
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
 
+    def datums(self, prompts: Prompts, examples: Sequence[Example]) -> "list[tinker.Datum]":
+        """The examples that the budget takes, as Datums, without those that are longer than the model's context."""
+        context, budget = self.backend.context_length, self.settings.tokens
+        fitting: list[tinker.Datum] = []
+        tokens = left_out = 0
+        for example in examples:
+            if budget and tokens >= budget:
+                break
+            datum = encode_datum(self.tokenizer, prompts, example)
+            length = datum.model_input.length
+            if context is not None and length > context:
+                left_out += 1
+                continue
+            fitting.append(datum)
+            tokens += length
+        if left_out:
+            self._note(f"{left_out} training examples are longer than the model's {context} tokens and left out.")
+        if not fitting:
+            raise DataError(f"no training example fits the model's {context} tokens; use a model that reads more")
+        self.facts.data["trained_on"] = len(fitting)
+        if len(fitting) + left_out < self.facts.data["train"]:
+            self._note(
+                f"Training takes {len(fitting):,} examples, chosen at random by the seed; {self.facts.data['train']:,} "
+                "rows were there (--tokens 0 --examples 0 takes them all)."
+            )
+        return fitting
+
     def _note(self, text: str) -> None:
         self.facts.data["notes"].append(text)
         self.reporter.say(f"  {text}")
 
 
-def _datums(
-    tokenizer: Any,
-    prompts: Prompts,
-    examples: Sequence[Example],
-    backend: Backend,
-    facts: _Facts,
-    reporter: Reporter,
-) -> "list[tinker.Datum]":
-    """The training examples as Datums, without those that are longer than the model's context."""
-    datums = [encode_datum(tokenizer, prompts, example) for example in examples]
-    fitting = [d for d in datums if d.model_input.length <= (backend.context_length or d.model_input.length)]
-    if left_out := len(datums) - len(fitting):
-        note = f"{left_out} training examples are longer than the model's {backend.context_length} tokens and left out."
-        facts.data["notes"].append(note)
-        reporter.say(f"  {note}")
-    if not fitting:
-        raise DataError(
-            f"no training example fits the model's {backend.context_length} tokens; use a model that reads more"
-        )
-    return fitting
+def _most_examples(settings: Settings) -> int | None:
+    """How many examples the budget can take at most; None where it has no bound."""
+    bounds = [settings.examples, settings.tokens // SHORTEST_EXAMPLE]
+    return min((bound for bound in bounds if bound), default=None)
 
 
 def _describe(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
     notes = list(split.notes)
     if enriched.counts:
         notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
-    taken = len(enriched.examples) - enriched.added
-    if taken < len(split.train):
-        notes.append(
-            f"Training takes {taken:,} of {len(split.train):,} training examples, chosen at random "
-            "by the seed (--examples 0 takes them all)."
-        )
     return {
         "source": data.source,
         "sha256": data.sha256,
         "examples": len(data.examples),
         "train": len(split.train),
         "test": len(split.test),
-        "trained_on": taken,
+        "trained_on": 0,
         "left_out": len(split.left_out),
         "split": split.by,
         "leaks": split.leaks.to_dict(),

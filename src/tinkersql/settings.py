@@ -29,7 +29,8 @@ class Settings:
         test_size: Questions set aside to measure on.
         split: What training and test must not share: nothing (``row``), a ``table``, a ``schema`` or a ``template``.
         seed: Of the split, the order of training and the adapter's start.
-        examples: Training budget in examples; 0 means one epoch.
+        examples: Training budget in examples; 0 means no bound but one epoch.
+        tokens: Training budget in input tokens; 0 means no bound but one epoch. The first bound that is met ends it.
         recipe: Changes of the training examples, before the budget is taken; empty: none (`tinkersql.corpus.recipes`).
         batch_size: Examples per optimizer step.
         learning_rate: Adam's rate at the first step.
@@ -54,7 +55,8 @@ class Settings:
     test_size: int = 200
     split: Literal["row", "table", "schema", "template"] = "row"
     seed: int = 0
-    examples: int = 1600
+    examples: int = 0
+    tokens: int = 250_000
     recipe: str = ""
     batch_size: int = 32
     learning_rate: float = 1e-3
@@ -74,7 +76,7 @@ PRESETS: dict[str, Settings] = {
     "cpu": Settings(),
     # The values of the course's exercise (see NOTICE), made for Llama-3.2-1B and one epoch of sql-create-context.
     "exercise": Settings(
-        examples=0,
+        tokens=0,
         batch_size=256,
         learning_rate=5e-4,
         schedule="constant",
@@ -122,6 +124,8 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
         values["learning_rate"] = base.learning_rate * math.sqrt(values["batch_size"] / base.batch_size)
         ratio = f"√({values['batch_size']}/{base.batch_size})"
         sources["learning_rate"] = f"rescaled from {base.learning_rate:g} by {ratio}, because the batch size changed"
+    if "examples" in given and "tokens" not in given:
+        values["tokens"], sources["tokens"] = 0, "--examples"
     if values["base_url"] and "backend" not in given:
         values["backend"], sources["backend"] = "url", "--base-url"
     settings = Settings(**values)
@@ -133,7 +137,7 @@ def _check(settings: Settings) -> None:
     for name in ("test_size", "batch_size", "rank", "max_tokens", "evaluation_workers", "judge_workers"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must be at least 1")
-    for name in ("examples", "shots", "save_every"):
+    for name in ("examples", "tokens", "shots", "save_every"):
         if getattr(settings, name) < 0:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must not be negative")
     if not (0 < settings.learning_rate < math.inf):

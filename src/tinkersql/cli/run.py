@@ -45,6 +45,9 @@ def run(
     examples: Annotated[
         int | None, typer.Option(help=_help("Training budget in examples; 0 is one epoch.", "examples"))
     ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help=_help("Training budget in tokens; 0 is one epoch.", "tokens"))
+    ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="Changes of the training examples, such as 'full-schemas,mix-generated'.")
     ] = None,
@@ -91,6 +94,7 @@ def run(
         "split": split,
         "seed": seed,
         "examples": examples,
+        "tokens": tokens,
         "recipe": recipe,
         "batch_size": batch_size,
         "learning_rate": learning_rate,

@@ -90,7 +90,7 @@ def table_groups(schemas: Sequence[Names], rare: int = RARE) -> list[int]:
     counts = Counter(column for schema in schemas if not schema.tables for column in schema.columns)
     links: list[list[Hashable]] = []
     for schema in schemas:
-        telling = [("column", column) for column in schema.columns if counts[column] <= rare]
+        telling: list[Hashable] = [("column", column) for column in schema.columns if counts[column] <= rare]
         links.append([("table", name) for name in schema.tables] or telling or [("columns", schema.columns)])
     return _connected(links)
 

@@ -133,7 +133,7 @@ def _facts(run: RunFiles) -> list[tuple[str, str, list[str]]]:
     if data:
         sizes = f": {data.get('examples', 0):,} examples, {data.get('test', 0):,} held out for the test"
         trained = "trained on" if result.get("training") else "training (not finished) on"
-        sizes += f", {trained} {data.get('trained_on', 0):,} of the other {data.get('train', 0):,}"
+        sizes += f", {data.get('train', 0):,} left to train on, {trained} {data.get('trained_on', 0):,}"
     preset = result.get("preset") or run.config.get("preset")
     version = result.get("tinkersql") or run.config.get("tinkersql", "unknown")
     sdk = f", tinker SDK {result['sdk']}" if result.get("sdk") else ""
