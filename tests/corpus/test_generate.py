@@ -21,9 +21,9 @@ from tinkersql.corpus.generate.shapes import SHAPES
 from tinkersql.equivalence import compare_many
 from tinkersql.evaluation.suites import EXERCISE
 
-ROWS = 1500
+ROWS = 800
 CHILDLESS = 0.75  # only keys up to this share of a tenth are referred to, so that some parents have no children
-DATABASES = ((ROWS, 0.0), (ROWS, 0.2), *((size, 0.0) for size in (25, 12, 12, 12, 6, 6, 6, 6, 6, 3, 3)))
+DATABASES = ((ROWS, 0.0), (200, 0.2), *((size, 0.0) for size in (25, 12, 12, 12, 6, 6, 6, 6, 6, 3, 3)))
 """The rows of each table and the share of missing values; the small ones are for "fewer than 5 pastries"."""
 
 
@@ -155,7 +155,7 @@ def test_every_gold_runs_on_its_own_schema(examples: list[Example]):
 
 
 def test_every_gold_returns_rows_from_the_domain_values(examples: list[Example], databases: Databases):
-    for example in [*examples, *generate(2000, seed=9)]:
+    for example in examples:
         for gold in example.golds:
             assert any(answers(connection, gold) for connection in databases.of(example)), gold
 
