@@ -8,10 +8,10 @@ written as one comma-separated string.
 import random
 from dataclasses import dataclass
 from datetime import date as calendar_date
-from datetime import timedelta
 from enum import Enum
 
 YEAR_SPAN = (1950, 2023)
+BIRTH_SPAN = ("1955-03-01", "2003-10-30")
 DATE_SPAN = ("2019-01-01", "2024-12-28")
 
 
@@ -37,7 +37,7 @@ class Column:
         role: What the column is for.
         type: Its SQL type.
         values: The pool of a label or text column.
-        low, high, step: The range of a number or year.
+        low, high, step: The range of a number or year; of a date in days, as `datetime.date.toordinal` counts them.
         unit: Follows a number in a question: ``"dollars"``.
         phrases: Filters in words after the row's plural noun, with ``{}`` for the value: ``"from {}"``.
         gathers: Whether rows are said to be *in* its value, as a course is in a department.
@@ -73,10 +73,14 @@ class Column:
     def at(self, fraction: float) -> str:
         """The value at this fraction of the range of a number, year, date or key, as text."""
         if self.role is Role.DATE:
-            first, last = (calendar_date.fromisoformat(day) for day in DATE_SPAN)
-            return (first + timedelta(days=round(fraction * (last - first).days))).isoformat()
+            return calendar_date.fromordinal(round(self.low + fraction * (self.high - self.low))).isoformat()
         value = self.low + self.step * round(fraction * (self.high - self.low) / self.step)
         return f"{value:.6g}" if self.type == "REAL" else str(round(value))
+
+    @property
+    def size(self) -> int:
+        """How many values the range of a number or year holds."""
+        return round((self.high - self.low) / self.step) + 1
 
     def sample(self, rng: random.Random) -> str:
         """One value as text, without quotes, drawn evenly from the pool or the range."""
@@ -122,6 +126,18 @@ class Table:
     def label(self) -> Column | None:
         """The column that says what a row is called, if there is one."""
         return next((column for column in self.columns if column.role is Role.LABEL), None)
+
+    @property
+    def key(self) -> Column | None:
+        """The column that identifies a row: the first one, unless rows are participations."""
+        first = self.columns[0]
+        return first if first.role is Role.KEY and not self.participant else None
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """The words that every question about the table needs."""
+        words = {"thing": self.noun, "things": self.plural, "its": self.its}
+        return {**words, "label": self.label.words, "labels": self.label.plural} if self.label else words
 
     def having(self, *roles: Role) -> tuple[Column, ...]:
         """The columns with one of these roles."""
@@ -257,10 +273,13 @@ def year(name: str, event: str, words: str, low: int = YEAR_SPAN[0], high: int =
     )
 
 
-def date(name: str, event: str, words: str = "") -> Column:
-    """The day of an event, as text in the form YYYY-MM-DD."""
+def date(name: str, event: str, words: str = "", span: tuple[str, str] = DATE_SPAN) -> Column:
+    """The day of an event, as text in the form YYYY-MM-DD; `span` is the first and the last possible day."""
     words = words or _spoken(name)
-    return Column(name=name, words=words, plural=words + "s", role=Role.DATE, event=event, additive=False)
+    low, high = (calendar_date.fromisoformat(day).toordinal() for day in span)
+    return Column(
+        name=name, words=words, plural=words + "s", role=Role.DATE, low=low, high=high, event=event, additive=False
+    )
 
 
 def _spoken(name: str) -> str:

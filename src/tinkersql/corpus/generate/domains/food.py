@@ -155,7 +155,11 @@ COFFEE = Domain(
             "farms",
             (
                 key("id"),
-                label("farm_name", "La Palma, Kirinyaga, El Cedro, Finca Sol, Yirga, Santa Rita, Mbeya, Boa Vista"),
+                label(
+                    "farm_name",
+                    "La Palma, Kirinyaga, El Cedro, Finca Sol, Yirga, Santa Rita, Mbeya, Boa Vista",
+                    words="name",
+                ),
                 text(
                     "country",
                     "Kenya, Colombia, Ethiopia, Brazil, Peru, Rwanda",

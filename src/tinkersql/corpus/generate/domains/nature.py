@@ -193,7 +193,7 @@ STARS = Domain(
                     "that belong to {}",
                 ),
                 text("spectral_class", "A, B, F, G, K, M", "of spectral class {}", plural="spectral classes"),
-                number("distance", 4, 2500, 1, "light years", extremes=("greatest", "smallest")),
+                number("distance", 4, 2500, 1, "light years", extremes=("greatest", "smallest"), additive=False),
                 number("mass", 0.1, 30, 0.1, "solar masses"),
                 key("telescope_id"),
             ),

@@ -1,9 +1,9 @@
 """Shapes that answer with one number: counts and aggregates over one table."""
 
 from tinkersql.corpus.generate.domain import Column, Role
-from tinkersql.corpus.generate.phrasing import both, both_predicates
 from tinkersql.corpus.generate.scene import Draft, Scene
 from tinkersql.corpus.generate.shapes.shape import shape
+from tinkersql.corpus.generate.shapes.wordings import COUNTED, UNSEEN_COUNTED
 
 
 def aggregate(scene: Scene, column: Column) -> tuple[str, str]:
@@ -20,68 +20,34 @@ def aggregate(scene: Scene, column: Column) -> tuple[str, str]:
 
 @shape(
     "count",
-    weight=0.5,
+    weight=1,
     wordings=(
-        "How many {things} are there?",
-        "Count the {things}.",
+        "How many {things} are there[ in total| in all|]?",
+        "[Count|Count all] the {things}.",
         "What is the total number of {things}?",
-        "How many {things} are listed in total?",
-        "Find the number of {things}.",
+        "How many {things} are [listed|recorded|stored] in total?",
+        "[Find|Show|Get|Give] the number of {things}.",
         "Return the number of all {things}.",
+        "[Total number|Number] of {things}",
+        "[I need|I want] to know how many {things} there are.",
     ),
     unseen=("Give me the count of all {things}.", "How many {things} do we have?"),
 )
 def count_all(scene: Scene) -> Draft:
     """``SELECT COUNT(*) FROM pastry``."""
     table = scene.table()
-    return Draft((f"SELECT COUNT(*) FROM {table.name}",), (table,), {"things": table.plural})
+    return Draft((f"SELECT COUNT(*) FROM {table.name}",), (table,), table.slots)
 
 
-@shape(
-    "count-where",
-    weight=4,
-    wordings=(
-        "Overall, how many {things} {predicate}?",
-        "Count the {things} {filter}.",
-        "What is the number of {things} {filter}?",
-        "How many {things} are there {filter}?",
-        "Find the number of {things} {filter}.",
-        "Give the total number of {things} {filter}.",
-        "How many of the {things} {predicate}?",
-    ),
-    unseen=("Tell me how many {things} {predicate}.", "I want the count of all {things} {filter}."),
-)
+@shape("count-where", weight=8, wordings=COUNTED, unseen=UNSEEN_COUNTED)
 def count_where(scene: Scene) -> Draft:
     """``SELECT COUNT(*) FROM pastry WHERE price > 5``."""
     table = scene.table()
-    condition = scene.condition(table)
+    condition = scene.condition(table, exact=True)
     return Draft(
         (f"SELECT COUNT(*) FROM {table.name} WHERE {condition.sql()}",),
         (table,),
-        {"things": table.plural, "filter": condition.phrase, "predicate": condition.predicate},
-    )
-
-
-@shape(
-    "count-and",
-    weight=1.5,
-    wordings=(
-        "How many {things} {predicate}?",
-        "Count the {things} {filter}.",
-        "What is the number of {things} {filter}?",
-        "Find the number of {things} {filter}.",
-        "How many of the {things} {predicate}?",
-    ),
-    unseen=("Tell me the number of {things} {filter}.", "Give the count of the {things} {filter}."),
-)
-def count_and(scene: Scene) -> Draft:
-    """``SELECT COUNT(*) FROM pastry WHERE dough = "puff" AND price < 5``."""
-    table = scene.table()
-    first, second = scene.two_conditions(table)
-    return Draft(
-        (f"SELECT COUNT(*) FROM {table.name} WHERE {first.sql()} AND {second.sql()}",),
-        (table,),
-        {"things": table.plural, "filter": both(first, second), "predicate": both_predicates(first, second)},
+        {**table.slots, **condition.slots},
     )
 
 
@@ -90,11 +56,13 @@ def count_and(scene: Scene) -> Draft:
     weight=1.2,
     wordings=(
         "How many different {groups} are there?",
-        "How many different {groups} do the {things} have?",
-        "Count the distinct {groups} of the {things}.",
+        "How many [different|distinct] {groups} do the {things} have?",
+        "Count the [distinct|different|unique] {groups} of the {things}.",
         "What is the number of different {groups} among the {things}?",
         "How many unique {groups} are found among all {things}?",
-        "Find the number of distinct {groups} of {things}.",
+        "[Find|Show|Return] the number of distinct {groups} of {things}.",
+        "Number of [different|distinct] {groups} of {things}",
+        "[Among|Over] all {things}, how many different {groups} occur?",
     ),
     unseen=("Tell me how many distinct {groups} the {things} have.",),
 )
@@ -105,20 +73,49 @@ def count_distinct(scene: Scene) -> Draft:
     return Draft(
         (f"SELECT COUNT(DISTINCT {column.name}) FROM {table.name}",),
         (table,),
-        {"groups": column.plural, "things": table.plural},
+        {**table.slots, "groups": column.plural},
+    )
+
+
+@shape(
+    "count-distinct-where",
+    weight=0.8,
+    wordings=(
+        "How many [different|distinct] {groups} do {things} {filter} have?",
+        "Count the [distinct|different] {groups} of {things} {filter}.",
+        "What is the number of different {groups} among {things} {filter}?",
+        "How many unique {groups} are there among {things} {filter}?",
+        "[Find|Return|Show] the number of distinct {groups} of the {things} {filter}.",
+        "For {things} {filter}, how many different {groups} are there?",
+        "Number of distinct {groups} among {things} {filter}",
+        "Looking at {things} {filter}, count the different {groups}.",
+    ),
+    unseen=("Tell me how many distinct {groups} the {things} {filter} have.",),
+)
+def count_distinct_where(scene: Scene) -> Draft:
+    """``SELECT COUNT(DISTINCT dough) FROM pastry WHERE price > 5``."""
+    table = scene.table()
+    condition = scene.condition(table)
+    column = scene.column(table, Role.TEXT, other_than=[condition.column])
+    return Draft(
+        (f"SELECT COUNT(DISTINCT {column.name}) FROM {table.name} WHERE {condition.sql()}",),
+        (table,),
+        {**table.slots, **condition.slots, "groups": column.plural},
     )
 
 
 @shape(
     "aggregate",
-    weight=1.5,
+    weight=3,
     wordings=(
         "What is the {aggregate} of all {things}?",
-        "Find the {aggregate} of the {things}.",
-        "Compute the {aggregate} over all {things}.",
-        "Show the {aggregate} of the {things}.",
+        "[Find|Get|Return|Show] the {aggregate} of the {things}.",
+        "[Compute|Work out] the {aggregate} over all {things}.",
+        "What is the {aggregate} among the {things}?",
         "Give me the {aggregate} across all {things}.",
-        "Over all {things}, what is the {aggregate}?",
+        "[Over|Across] all {things}, what is the {aggregate}?",
+        "{aggregate} of all {things}",
+        "[I need|Show me] the {aggregate} of all {things}.",
     ),
     unseen=("Calculate the {aggregate} of all the {things}.",),
 )
@@ -130,24 +127,26 @@ def aggregate_all(scene: Scene) -> Draft:
     return Draft(
         (f"SELECT {function}({measure.name}) FROM {table.name}",),
         (table,),
-        {"aggregate": words, "things": table.plural},
+        {**table.slots, "aggregate": words},
     )
 
 
 @shape(
     "aggregate-where",
-    weight=3.5,
+    weight=8,
     wordings=(
         "What is the {aggregate} of {things} {filter}?",
-        "Find the {aggregate} of the {things} {filter}.",
+        "[Find|Get|Return] the {aggregate} of the {things} {filter}.",
         "For {things} {filter}, what is the {aggregate}?",
-        "Compute the {aggregate} of all {things} {filter}.",
+        "[Compute|Work out] the {aggregate} of all {things} {filter}.",
         "Show the {aggregate} among {things} {filter}.",
         "Give me the {aggregate} for {things} {filter}.",
         "Looking only at {things} {filter}, what is the {aggregate}?",
-        "Find the {aggregate} {place}.",
+        "[Find|Show|Get] the {aggregate} {place}.",
         "{place}, what is the {aggregate}?",
         "Tell me the {aggregate} {place}.",
+        "{aggregate} of {things} {filter}",
+        "[I need|Show me] the {aggregate} over all {things} {filter}.",
     ),
     unseen=(
         "Calculate the {aggregate} of those {things} {filter}.",
@@ -158,12 +157,12 @@ def aggregate_where(scene: Scene) -> Draft:
     """``SELECT MAX(price) FROM pastry WHERE dough = "puff"``."""
     table = scene.table()
     measure = scene.measure(table)
-    condition = scene.condition(table, other_than=[measure])
+    condition = scene.condition(table, other_than=[measure], exact=True)
     function, words = aggregate(scene, measure)
     return Draft(
         (f"SELECT {function}({measure.name}) FROM {table.name} WHERE {condition.sql()}",),
         (table,),
-        {"aggregate": words, "things": table.plural, "filter": condition.phrase, "place": condition.place},
+        {**table.slots, **condition.slots, "aggregate": words},
     )
 
 
@@ -172,10 +171,13 @@ def aggregate_where(scene: Scene) -> Draft:
     weight=1,
     wordings=(
         "What are the {first} and the {second} {measure} of all {things}?",
-        "Find the {first} and {second} {measure} of the {things}.",
-        "Show the {first} and the {second} {measure} over all {things}.",
+        "[Find|Show] the {first} and {second} {measure} of the {things}.",
+        "[Show|Compute] the {first} and the {second} {measure} over all {things}.",
         "Give the {first} {measure} and the {second} {measure} of the {things}.",
         "Return both the {first} and the {second} {measure} of the {things}.",
+        "{first} and {second} {measure} of all {things}",
+        "Over all {things}, what are the {first} and the {second} {measure}?",
+        "I need the {first} as well as the {second} {measure} of the {things}.",
     ),
     unseen=("For all {things}, compute the {first} and the {second} {measure}.",),
 )
@@ -188,5 +190,5 @@ def two_aggregates(scene: Scene) -> Draft:
     return Draft(
         (f"SELECT {first}({measure.name}), {second}({measure.name}) FROM {table.name}",),
         (table,),
-        {"first": words[first], "second": words[second], "measure": measure.words, "things": table.plural},
+        {**table.slots, "first": words[first], "second": words[second], "measure": measure.words},
     )

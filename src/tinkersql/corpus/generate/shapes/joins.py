@@ -1,8 +1,9 @@
-"""Shapes that join a parent table (T1) with its child table (T2)."""
+"""Shapes that join a parent table (T1) with its child table (T2), without groups."""
 
-from tinkersql.corpus.generate.domain import Column, Role
+from tinkersql.corpus.generate.domain import Role
 from tinkersql.corpus.generate.scene import Draft, Join, Scene, Unfit
 from tinkersql.corpus.generate.shapes.aggregates import aggregate
+from tinkersql.corpus.generate.shapes.ordering import extreme
 from tinkersql.corpus.generate.shapes.shape import shape
 
 
@@ -28,11 +29,6 @@ def entities(join: Join) -> None:
         raise Unfit
 
 
-def by_label_or_key(join: Join, label: Column) -> tuple[str, str]:
-    """The two ways to group by the parent: its label and its key, the same where labels are unique."""
-    return f"T1.{label.name}", f"T1.{join.link.key}"
-
-
 @shape(
     "join-list",
     weight=1.5,
@@ -42,6 +38,9 @@ def by_label_or_key(join: Join, label: Column) -> tuple[str, str]:
         "For each {child}, give {child_its} {label} and the {parent_label} of {child_its} {parent}.",
         "What are the {label} of each {child} and the {parent_label} of the {parent} that {has} {child_it}?",
         "Find the {labels} of all {children} along with the {parent_label} of each one's {parent}.",
+        "[Display|Print] each {child}'s {label} next to the {parent_label} of {child_its} {parent}.",
+        "{labels} of the {children}, each with the {parent_label} of {child_its} {parent}",
+        "I need every {child} with the {parent_label} of {child_its} {parent}.",
     ),
     unseen=("Pair the {label} of each {child} with the {parent_label} of {child_its} {parent}.",),
 )
@@ -58,7 +57,7 @@ def join_list(scene: Scene) -> Draft:
 
 @shape(
     "join-filter",
-    weight=2.5,
+    weight=4.5,
     wordings=(
         "What are the {labels} of {children} {inside}?",
         "List the {children} {inside}.",
@@ -66,6 +65,10 @@ def join_list(scene: Scene) -> Draft:
         "Show the {labels} of all {children} {inside}.",
         "Find the {children} {inside}.",
         "Give me the {labels} of the {children} {inside}.",
+        "{labels} of [the |all |]{children} {inside}",
+        "[I am looking for|I need|Display|Fetch] [all |]{children} {inside}.",
+        "Which are the {children} {inside}?",
+        "[Can|Could] you list the {children} {inside}?",
     ),
     unseen=("Name all {children} {inside}.", "Tell me which {children} are {inside}."),
 )
@@ -90,6 +93,9 @@ def join_filter(scene: Scene) -> Draft:
         "Find the {parents} that {have} {children} {filter}.",
         "What are the {labels} of the {parents} that {have} at least one of the {children} {filter}?",
         "Show all {parents} that {have} {children} {filter}.",
+        "{parents} that {have} {children} {filter}",
+        "[Give me|I need|Get] the {labels} of all {parents} that {have} {children} {filter}.",
+        "Of all {parents}, which {have} {children} {filter}?",
     ),
     unseen=("Name the {parents} that {have} any {children} {filter}.",),
 )
@@ -101,7 +107,12 @@ def join_filter_parent(scene: Scene) -> Draft:
     condition = scene.condition(join.child)
     end = f"T1.{label.name} FROM {join.sql} WHERE {condition.sql('T2')}"
     return Draft(
-        (f"SELECT DISTINCT {end}", f"SELECT {end}"),
+        (
+            f"SELECT DISTINCT {end}",
+            f"SELECT {end}",
+            f"SELECT {label.name} FROM {join.parent.name} WHERE {join.link.key} IN "
+            f"(SELECT {join.link.column} FROM {join.child.name} WHERE {condition.sql()})",
+        ),
         join.tables,
         {**join.slots, "labels": label.plural, "filter": condition.phrase},
     )
@@ -116,6 +127,9 @@ def join_filter_parent(scene: Scene) -> Draft:
         "Show the {attribute} of the {parent} of the {child} {value}.",
         "For the {child} {value}, what is the {attribute} of {child_its} {parent}?",
         "Give the {attribute} of the {parent} that {has} {value}.",
+        "{attribute} of the {parent} that {has} the {child} {value}",
+        "[Get|Return|Tell me] the {attribute} of the {parent} that {has} the {child} {value}.",
+        "I need the {attribute} of the {parent} that {has} {value}.",
     ),
     unseen=("Look up the {attribute} of the {parent} that {has} the {child} {value}.",),
 )
@@ -141,6 +155,10 @@ def join_lookup(scene: Scene) -> Draft:
         "What is the number of {children} {inside}?",
         "Find the number of {children} {inside}.",
         "How many {children} are there {inside}?",
+        "Number of {children} {inside}",
+        "[Give|Show|Return|Get] the number of {children} {inside}.",
+        "[In total|Overall], how many {children} are {inside}?",
+        "I need to know how many {children} are {inside}.",
     ),
     unseen=("Tell me how many {children} are {inside}.",),
 )
@@ -164,6 +182,9 @@ def join_count(scene: Scene) -> Draft:
         "Compute the {aggregate} of all {children} {inside}.",
         "For {children} {inside}, what is the {aggregate}?",
         "Show the {aggregate} of {children} {inside}.",
+        "{aggregate} of {children} {inside}",
+        "[Get|Return|I need|Tell me] the {aggregate} of [the |]{children} {inside}.",
+        "Looking only at {children} {inside}, what is the {aggregate}?",
     ),
     unseen=("Calculate the {aggregate} of those {children} {inside}.",),
 )
@@ -182,189 +203,112 @@ def join_aggregate(scene: Scene) -> Draft:
 
 
 @shape(
-    "join-group-count",
-    weight=3,
-    wordings=(
-        "How many {children} are there for each {group} of the {parents}?",
-        "For each {parent} {group}, count the {children}.",
-        "What is the number of {children} {inside} {parents} of each {group}?",
-        "Show every {parent} {group} with its number of {children}.",
-        "Count the {children} {inside} {parents} per {parent} {group}.",
-        "Group the {children} by the {group} of their {parent} and count them.",
-        "In each {gathered}, how many {children} are {inside} {parents}?",
-        "Find how many {children} are {inside} the {parents} of each {group}.",
-    ),
-    unseen=(
-        "Give the number of {children} by {parent} {group}.",
-        "How many {children} are {inside} the {parents} in every {gathered}?",
-    ),
-)
-def join_group_count(scene: Scene) -> Draft:
-    """``SELECT T1.city, COUNT(*) FROM … GROUP BY T1.city``."""
-    join = scene.join()
-    group = scene.column(join.parent, Role.TEXT)
-    return Draft(
-        tuple(f"SELECT T1.{group.name}, {count} FROM {join.sql} GROUP BY T1.{group.name}" for count in counts(join)),
-        join.tables,
-        {**join.slots, "group": group.words, "gathered": group.words if group.gathers else ""},
-    )
-
-
-@shape(
-    "join-count-each",
-    weight=2,
-    wordings=(
-        "Show the {label} of each {parent} and the number of {children} {inside} {it}.",
-        "How many {children} are {inside} each {parent}? Show the {parent}'s {label} and the count.",
-        "List the {labels} of the {parents} along with how many {children} are {inside} each of them.",
-        "For each {parent}, give the {label} and the number of {children} {inside} {it}.",
-        "What is the {label} of each {parent}, and how many {children} are {inside} {it}?",
-    ),
-    unseen=("Count the {children} {inside} each {parent}, by the {parent}'s {label}.",),
-)
-def join_count_each(scene: Scene) -> Draft:
-    """``SELECT T1.name, COUNT(*) FROM … GROUP BY T1.name``."""
-    join = scene.join()
-    label = scene.label(join.parent)
-    return Draft(
-        tuple(
-            f"SELECT T1.{label.name}, {count} FROM {join.sql} GROUP BY {group}"
-            for group in by_label_or_key(join, label)
-            for count in counts(join)
-        ),
-        join.tables,
-        {**join.slots, "label": label.words, "labels": label.plural},
-    )
-
-
-@shape(
-    "join-group-aggregate",
+    "join-columns",
     weight=1.5,
     wordings=(
-        "What is the {aggregate} of {children} for each {parent} {group}?",
-        "For each {parent} {group}, find the {aggregate} of the {children}.",
-        "Show every {parent} {group} with the {aggregate} of the {children}.",
-        "Find the {aggregate} of {children} by the {group} of their {parent}.",
-        "List each {parent} {group} and the {aggregate} of its {children}.",
+        "[Show|List] the {label} and the {attribute} of {children} {inside}.",
+        "What are the {label} and the {attribute} of all {children} {inside}?",
+        "For [all |the |]{children} {inside}, [give|show|list] the {label} and the {attribute}.",
+        "[Find|Get|Return] {label} and {attribute} of the {children} {inside}.",
+        "{label} and {attribute} of {children} {inside}",
+        "[Give me|I need] all {children} {inside}, with {label} and {attribute}.",
+        "List the {children} {inside} by {label}, together with the {attribute}.",
+        "For each of the {children} {inside}, what are the {label} and the {attribute}?",
     ),
-    unseen=("Give the {aggregate} of the {children} per {parent} {group}.",),
+    unseen=("Print both the {label} and the {attribute} of the {children} {inside}.",),
 )
-def join_group_aggregate(scene: Scene) -> Draft:
-    """``SELECT T1.city, AVG(T2.price) FROM … GROUP BY T1.city``."""
+def join_columns(scene: Scene) -> Draft:
+    """``SELECT T2.name, T2.price FROM … WHERE T1.city = "Lyon"``."""
+    join = scene.join(labelled=True)
+    label = scene.label(join.child)
+    attribute = scene.column(join.child, Role.TEXT, Role.NUMBER, Role.YEAR)
+    phrase, sql = inside(scene, join)
+    return Draft(
+        (f"SELECT T2.{label.name}, T2.{attribute.name} FROM {join.sql} WHERE {sql}",),
+        join.tables,
+        {**join.slots, "label": label.words, "attribute": attribute.words, "inside": phrase},
+    )
+
+
+@shape(
+    "join-filter-both",
+    weight=1.5,
+    wordings=(
+        "Which {children} {inside} {predicate}?",
+        "Of the {children} {inside}, [list|show|find] those {filter}.",
+        "Among the {children} {inside}, which [ones |]{predicate}?",
+        "[Show|List|Find|Get] the {labels} of those {children} {inside} which {predicate}.",
+        "What are the {labels} of the {children} {filter}, counting only those {inside}?",
+        "Considering only {children} {inside}, [list|find|show] the {labels} of those {filter}.",
+        "The {children} {inside}: which of them {predicate}?",
+        "[I need|Give me] the {labels} of the {children} {inside} which {predicate}.",
+    ),
+    unseen=("Out of all {children} {inside}, name those {filter}.",),
+)
+def join_filter_both(scene: Scene) -> Draft:
+    """Conditions on parent and child: ``SELECT T2.name FROM … WHERE T1.city = "Lyon" AND T2.price > 5``."""
+    join = scene.join(labelled=True)
+    label = scene.label(join.child)
+    condition = scene.condition(join.child)
+    phrase, sql = inside(scene, join)
+    return Draft(
+        (f"SELECT T2.{label.name} FROM {join.sql} WHERE {sql} AND {condition.sql('T2')}",),
+        join.tables,
+        {**join.slots, **condition.slots, "labels": label.plural, "inside": phrase},
+    )
+
+
+@shape(
+    "join-count-both",
+    weight=1,
+    wordings=(
+        "How many {children} {inside} {predicate}?",
+        "Of the {children} {inside}, how many {predicate}?",
+        "Among the {children} {inside}, count those {filter}.",
+        "[Find|Give|Show] the number of those {children} {inside} which {predicate}.",
+        "Considering only {children} {inside}, how many {predicate}?",
+        "[Count|Count up] the {children} {inside} which {predicate}.",
+        "The {children} {inside}: how many of them {predicate}?",
+        "What is the number of {children} {inside} which {predicate}?",
+    ),
+    unseen=("Out of all {children} {inside}, say how many {predicate}.",),
+)
+def join_count_both(scene: Scene) -> Draft:
+    """``SELECT COUNT(*) FROM … WHERE T1.city = "Lyon" AND T2.price > 5``."""
     join = scene.join()
     entities(join)
-    group = scene.column(join.parent, Role.LABEL, Role.TEXT)
-    measure = scene.measure(join.child)
-    function, words = aggregate(scene, measure)
+    condition = scene.condition(join.child)
+    phrase, sql = inside(scene, join)
     return Draft(
-        tuple(
-            f"SELECT T1.{group.name}, {function}(T2.{measure.name}) FROM {join.sql} GROUP BY {by}"
-            for by in (by_label_or_key(join, group) if group.role is Role.LABEL else (f"T1.{group.name}",))
-        ),
+        (f"SELECT COUNT(*) FROM {join.sql} WHERE {sql} AND {condition.sql('T2')}",),
         join.tables,
-        {**join.slots, "group": group.words, "aggregate": words},
+        {**join.slots, **condition.slots, "inside": phrase},
     )
 
 
 @shape(
-    "join-most",
-    weight=2,
+    "join-superlative",
+    weight=1.5,
     wordings=(
-        "Which {parent} {has} the most {children}?",
-        "What is the {label} of the {parent} that {has} the most {children}?",
-        "Find the {parent} that {has} the most {children}.",
-        "Show the {label} of the {parent} with the most {children} {inside} {it}.",
-        "Name the {parent} that {has} the largest number of {children}.",
+        "Which {parent} {has} the {child} with the {extreme}?",
+        "What is the {label} of the {parent} that {has} the {child} with the {extreme}?",
+        "[Find|Show|Name|Get] the {parent} that {has} the {adjective} {child}.",
+        "[Find|Show|Return] the {label} of the {parent} that {has} the {child} with the {extreme}.",
+        "Which {parent} {has} the {adjective} {child}?",
+        "{label} of the {parent} that {has} the {adjective} {child}",
+        "Of all {parents}, which {has} the {child} with the {extreme}?",
+        "Take the {child} with the {extreme}: which {parent} {has} {child_it}?",
     ),
-    unseen=("Of all {parents}, which one {has} the most {children}?",),
+    unseen=("Tell me which {parent} {has} the {child} with the {extreme}.",),
 )
-def join_most(scene: Scene) -> Draft:
-    """``SELECT T1.name FROM … GROUP BY T1.name ORDER BY COUNT(*) DESC LIMIT 1``."""
-    join = scene.join()
-    label = scene.label(join.parent)
-    return Draft(
-        tuple(
-            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} ORDER BY {count} DESC LIMIT 1"
-            for group in by_label_or_key(join, label)
-            for count in counts(join)
-        ),
-        join.tables,
-        {**join.slots, "label": label.words},
-    )
-
-
-@shape(
-    "join-having",
-    weight=1.2,
-    wordings=(
-        "Which {parents} {have} more than {n} {children}?",
-        "List the {labels} of the {parents} that {have} more than {n} {children}.",
-        "Find all {parents} with more than {n} {children} {inside} them.",
-        "Show the {parents} that {have} more than {n} {children}.",
-        "What are the {labels} of {parents} that {have} more than {n} {children}?",
-    ),
-    unseen=("Name every {parent} that {has} more than {n} {children}.",),
-)
-def join_having(scene: Scene) -> Draft:
-    """``SELECT T1.name FROM … GROUP BY T1.name HAVING COUNT(*) > 3``."""
-    join = scene.join()
-    label = scene.label(join.parent)
-    n = scene.few()
-    return Draft(
-        tuple(
-            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} HAVING {count} > {n}"
-            for group in by_label_or_key(join, label)
-            for count in counts(join)
-        ),
-        join.tables,
-        {**join.slots, "labels": label.plural, "n": scene.number_word(n)},
-    )
-
-
-@shape(
-    "join-none",
-    weight=0.8,
-    wordings=(
-        "Which {parents} {have} no {children}?",
-        "List the {parents} that {have} no {children}.",
-        "Find the {labels} of the {parents} without any {children}.",
-        "Show all {parents} that {have} no {children}.",
-        "What are the {labels} of {parents} with no {children} {inside} them?",
-    ),
-    unseen=("Name each {parent} that {has} no {children}.",),
-)
-def join_none(scene: Scene) -> Draft:
-    """``SELECT name FROM bakery WHERE id NOT IN (SELECT bakery_id FROM pastry)``."""
-    join = scene.join()
-    label = scene.label(join.parent)
-    referred = f"(SELECT {join.link.column} FROM {join.child.name})"
-    return Draft(
-        (f"SELECT {label.name} FROM {join.parent.name} WHERE {join.link.key} NOT IN {referred}",),
-        join.tables,
-        {**join.slots, "labels": label.plural},
-    )
-
-
-@shape(
-    "join-top-sum",
-    weight=2,
-    unseen=(
-        "Which {n} {parents} have the highest total {measure} of {children}?",
-        "Show the {labels} of the {n} {parents} whose {children} have the largest total {measure}.",
-    ),
-)
-def join_top_sum(scene: Scene) -> Draft:
-    """``SELECT T1.name FROM … GROUP BY T1.name ORDER BY SUM(T2.price) DESC LIMIT 3``; new in the test split."""
+def join_superlative(scene: Scene) -> Draft:
+    """``SELECT T1.name FROM … ORDER BY T2.price DESC LIMIT 1``."""
     join = scene.join()
     entities(join)
-    label = scene.label(join.parent)
-    measure = scene.measure(join.child, additive=True)
-    n = scene.few()
+    label, measure = scene.label(join.parent), scene.measure(join.child)
+    highest = scene.rng.random() < 0.6
     return Draft(
-        tuple(
-            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} ORDER BY SUM(T2.{measure.name}) DESC LIMIT {n}"
-            for group in by_label_or_key(join, label)
-        ),
+        (f"SELECT T1.{label.name} FROM {join.sql} ORDER BY T2.{measure.name}{' DESC' if highest else ''} LIMIT 1",),
         join.tables,
-        {**join.slots, "labels": label.plural, "measure": measure.words, "n": scene.number_word(n)},
+        {**join.slots, "label": label.words, **extreme(measure, highest=highest)},
     )

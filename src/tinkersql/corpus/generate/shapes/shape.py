@@ -1,10 +1,15 @@
 """A shape: a kind of query, how to build it, and the wordings of its question."""
 
+import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from string import Formatter
 
 from tinkersql.corpus.generate.scene import Draft, Scene
+
+_CHOICE = re.compile(r"\[([^\]]*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +20,8 @@ class Shape:
         name: Its name, the first part of an example's pattern.
         build: Draws a query and the words for it.
         weight: How often it is asked, relative to the others.
-        wordings: Questions with ``{slots}``, for training. A shape without any is unseen as a whole.
+        wordings: Questions with ``{slots}``, and ``[choices|of|words]``, for training. A shape without any is unseen as
+            a whole.
         unseen: Wordings that only the test split uses.
     """
 
@@ -32,8 +38,20 @@ class Shape:
         return [
             (f"{self.name}/{start + index}", wording)
             for index, wording in enumerate(wordings)
-            if all(draft.slots.get(slot) for _, slot, _, _ in Formatter().parse(wording) if slot)
+            if all(draft.slots.get(slot) for slot in _slots(wording))
         ]
+
+
+@cache
+def _slots(wording: str) -> tuple[str, ...]:
+    return tuple(slot for _, slot, _, _ in Formatter().parse(wording) if slot)
+
+
+def worded(rng: random.Random, wording: str, slots: dict[str, str]) -> str:
+    """The question: of each ``[choice|of words]`` one, the slots filled, the first letter a capital."""
+    chosen = _CHOICE.sub(lambda found: rng.choice(found[1].split("|")), wording)
+    question = chosen.format(**slots)
+    return question[0].upper() + question[1:]
 
 
 def shape(
