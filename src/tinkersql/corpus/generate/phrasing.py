@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tinkersql.corpus.generate.domain import Column, Role
 
+DECADE = 3653  # days
 CLAUSES = ("that", "who", "whose")
 COMPARISONS = {
     ">": ("more than", "over"),
@@ -157,9 +158,9 @@ def about_range(rng: random.Random, column: Column, low: str, high: str) -> Cond
 
 
 def about_period(rng: random.Random, column: Column, day: str) -> Condition:
-    """A condition that a date lies in the month or, one time in three, the year of ``day``."""
+    """A condition that a date lies in the month or the year of ``day``; in the year where dates span decades."""
     year, month, _ = day.split("-")
-    if rng.random() < 1 / 3:
+    if column.high - column.low > DECADE or rng.random() < 1 / 3:
         said, period, first, last, form = year, year, f"{year}-01-01", f"{year}-12-31", "%Y"
     else:
         said, period, form = f"{calendar.month_name[int(month)]} {year}", f"{year}-{month}", "%Y-%m"

@@ -20,7 +20,7 @@ def aggregate(scene: Scene, column: Column) -> tuple[str, str]:
 
 @shape(
     "count",
-    weight=0.7,
+    weight=1,
     wordings=(
         "How many {things} are there[ in total| in all|]?",
         "[Count|Count all] the {things}.",

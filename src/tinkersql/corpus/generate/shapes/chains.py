@@ -43,7 +43,7 @@ def chain_filter(scene: Scene) -> Draft:
 
 @shape(
     "chain-count",
-    weight=0.8,
+    weight=1.1,
     wordings=(
         "How many {children} are {inside}?",
         "[Count|Count up] the {children} {inside}.",
@@ -65,7 +65,7 @@ def chain_count(scene: Scene) -> Draft:
 
 @shape(
     "chain-aggregate",
-    weight=0.8,
+    weight=1.1,
     wordings=(
         "What is the {aggregate} of {children} {inside}?",
         "[Find|Get|Return] the {aggregate} of the {children} {inside}.",
@@ -93,7 +93,7 @@ def chain_aggregate(scene: Scene) -> Draft:
 
 @shape(
     "chain-lookup",
-    weight=0.8,
+    weight=1.1,
     wordings=(
         "What is the {attribute} of the {top} of the {parent} that {has} the {child} {value}?",
         "[Find|Show|Get] the {attribute} of the {top} to whose {parent} the {child} {value} belongs.",
@@ -148,7 +148,7 @@ def chain_group(scene: Scene) -> Draft:
 
 @shape(
     "chain-most",
-    weight=0.8,
+    weight=1.1,
     wordings=(
         "Which {top} has the most {children} over all its {parents}?",
         "[Find|Show|Name|Get] the {top} with the most {children} in total.",
