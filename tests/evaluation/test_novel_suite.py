@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from tinkersql.corpus.generate.domains import DOMAINS
 from tinkersql.equivalence import compare
+from tinkersql.equivalence.schema import read_schema
 from tinkersql.errors import SettingsError
 from tinkersql.evaluation.suites import EXERCISE, SUITES, novel, suite
 
@@ -92,3 +94,16 @@ def test_a_suite_is_found_by_its_name():
 def test_an_unknown_suite_is_refused_with_the_names_that_exist():
     with pytest.raises(SettingsError, match=r"'spider'.*exercise, novel"):
         suite("spider")
+
+
+def test_the_generator_knows_none_of_its_schemas() -> None:
+    known: dict[str, set[str]] = {}
+    for domain in DOMAINS:
+        for table in domain.tables:
+            columns = {column.name.lower() for column in table.columns}
+            known.setdefault(table.name.lower().rstrip("s"), set()).update(columns)
+    for schema in {example.schema for example in suite("novel")}:
+        for name, table in read_schema(schema).tables.items():
+            columns = {column.name.lower() for column in table.columns}
+            shared = columns & known.get(name.lower().rstrip("s"), set()) - {"id", "name"}
+            assert len(shared) <= 2, (name, shared)
