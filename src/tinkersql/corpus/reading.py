@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter
 from tinkersql.corpus import hub
 from tinkersql.corpus.examples import Example
+from tinkersql.corpus.formats import kind, rows_of
 from tinkersql.corpus.generate import generate
 from tinkersql.errors import DataError
 
@@ -71,50 +71,15 @@ def read_file(path: Path) -> tuple[Example, ...]:
     Raises:
         DataError: The file is missing, unreadable, no UTF-8, no JSON array, empty, or a row lacks a key.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check --data, or use --data built-in") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save the file as UTF-8 JSON") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
-    if not text.strip():
-        raise DataError(f"{path}: the file is empty; at least a few examples with {', '.join(KEYS)} are needed")
-    rows = list(_lines(path, text) if path.suffix in (".jsonl", ".ndjson") else _array(path, text))
+    rows = list(rows_of(path, KEYS))
     if not rows:
         raise DataError(f"{path}: no rows; at least a few examples with {', '.join(KEYS)} are needed")
     return tuple(_example(path, where, row) for where, row in rows)
 
 
-def _array(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    try:
-        rows = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: not valid JSON (line {error.lineno}, column {error.colno}: {error.msg}); "
-            "one JSON object per line goes into a file named .jsonl"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: JSON that cannot be read ({error}); a flat array of rows is expected") from None
-    if not isinstance(rows, list):
-        raise DataError(f"{path}: a JSON array of rows is expected, but the file holds {_kind(rows)}")
-    for number, row in enumerate(rows, 1):
-        yield f"row {number}", row
-
-
-def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield f"line {number}", json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: line {number} is not valid JSON ({error})") from None
-
-
 def _example(path: Path, where: str, row: Any) -> Example:
     if not isinstance(row, dict):
-        raise DataError(f"{path}: {where} is {_kind(row)}; an object with {', '.join(KEYS)} is expected")
+        raise DataError(f"{path}: {where} is {kind(row)}; an object with {', '.join(KEYS)} is expected")
     for key in KEYS:
         if key not in row:
             raise DataError(f"{path}: {where} has no '{key}' (its keys: {', '.join(map(str, row)) or 'none'})")
@@ -123,8 +88,3 @@ def _example(path: Path, where: str, row: Any) -> Example:
         if not row[key].isascii() and any("\ud800" <= c <= "\udfff" for c in row[key]):
             raise DataError(f"{path}: {where}: '{key}' holds half a character (an unpaired surrogate, \\ud800–\\udfff)")
     return Example(row["question"], row["context"], (row["answer"],))
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
