@@ -72,14 +72,14 @@ class Backend:
             message = " ".join(str(error).split()).split(" for self.request_id")[0]
             raise BackendError(f"the service at {self.base_url} failed: {message}") from error
 
-    def tokenizer(self, trainer: "tinker.TrainingClient") -> "PreTrainedTokenizerBase":
+    def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.
 
         Raises:
             ModelError: It is in no cache and the hub cannot be reached.
         """
         try:
-            return trainer.get_tokenizer()
+            return client.get_tokenizer()
         except (OSError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(
@@ -102,24 +102,26 @@ def check(settings: Settings) -> None:
 
 
 @contextmanager
-def connect(settings: Settings, store: Path, reporter: Reporter) -> Iterator[Backend]:
+def connect(settings: Settings, store: Path, reporter: Reporter, logs: Path | None = None) -> Iterator[Backend]:
     """Start or reach the service that the settings name, and check that it serves the model.
 
     Args:
         settings: ``backend``, ``base_url`` and ``model`` are read.
         store: Where the embedded server keeps its checkpoints.
         reporter: Told what is being waited for.
+        logs: The folder for ``server.log`` and ``client.log``; that of the store by default.
 
     Raises:
         BackendError: No key, nobody listening, or the key is refused.
         ModelError: The model is unknown there, or cannot be had here.
     """
     check(settings)
-    with _sdk_log(store.parent / "client.log"):
+    logs = logs or store.parent
+    with _sdk_log(logs / "client.log"):
         if settings.backend == "embedded":
             local = _local_model(settings.model, reporter)
             reporter.say(f"Starting the embedded Tinker server with {local.name}")
-            with embedded.server(local, store) as (base_url, key):
+            with embedded.server(local, store, logs) as (base_url, key):
                 model, context = _served_model(base_url, key, local.name)
                 provenance = {
                     "name": local.name,

@@ -21,8 +21,11 @@ START_SECONDS = 900.0
 
 
 @contextlib.contextmanager
-def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
-    """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key."""
+def server(model: Model, store: Path, logs: Path | None = None) -> Iterator[tuple[str, str]]:
+    """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key.
+
+    What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store.
+    """
     key = f"tml-{secrets.token_urlsafe(24)}"
     command = [
         *(sys.executable, "-m", "tinkersql.engine", "--exit-with-parent"),
@@ -30,7 +33,7 @@ def server(model: Model, store: Path) -> Iterator[tuple[str, str]]:
         *("--logprobs", "weighted"),  # our loop reads no others
     ]
     _keep_loopback_off_proxies()
-    log = store.parent / "server.log"
+    log = (logs or store.parent) / "server.log"
     with log.open("w", encoding="utf-8") as errors:
         child = subprocess.Popen(
             command,

@@ -1,4 +1,4 @@
-"""The run folder: settings, metrics, checkpoints, predictions and the result, each written as soon as it is known."""
+"""Folders of results, of a run or of an evaluation: each file is written as soon as its content is known."""
 
 import json
 import os
@@ -7,82 +7,51 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tinkersql._version import __version__
 from tinkersql.errors import RunError, SettingsError
-from tinkersql.settings import Resolved
+from tinkersql.settings import STOPS, Resolved, Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class RunFolder:
-    """One run's files below ``path``; every method that writes raises `RunError` when the disk does not take it."""
+class ResultFolder:
+    """Predictions and figures below ``path``; every method that writes raises `RunError` when the disk refuses."""
 
     path: Path
 
-    @classmethod
-    def check(cls, parent: Path, name: str) -> Path:
-        """The path of ``parent/name``, which must be free; nothing is made yet.
+    @staticmethod
+    def check_free(path: Path, option: str) -> None:
+        """Nothing may be at ``path`` yet.
 
         Raises:
-            SettingsError: The name is no plain folder name.
-            RunError: It exists already.
+            RunError: Something is; the message advises another ``option``.
         """
-        if not _NAME.fullmatch(name):
-            raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
-        path = (parent / name).absolute()
         if os.path.lexists(path):
-            raise RunError(f"{path}: exists already; choose another --name, or remove it")
-        return path
+            raise RunError(f"{path}: exists already; choose another {option}, or remove it")
 
     @classmethod
-    def create(cls, parent: Path, name: str) -> "RunFolder":
-        """Make ``parent/name``.
+    def make(cls, path: Path, option: str) -> Self:
+        """Make a new folder.
 
         Raises:
-            SettingsError: The name is no plain folder name.
-            RunError: It exists already, or cannot be written.
+            RunError: It exists already, or cannot be made; the message advises another ``option``.
         """
-        path = cls.check(parent, name)
+        cls.check_free(path, option)
         try:
             path.mkdir(parents=True)
-            (path / "store").mkdir()
         except OSError as error:
-            reason = f"the run folder cannot be made ({error.strerror})"
-            raise RunError(f"{path}: {reason}; choose another --runs folder") from None
+            raise RunError(f"{path}: cannot be made ({error.strerror}); choose another {option}") from None
         return cls(path)
 
     def discard(self) -> None:
-        """Remove the folder of a run that came to nothing; `create` made sure that it is ours alone."""
+        """Remove the folder of work that came to nothing; `make` made sure that it is ours alone."""
         shutil.rmtree(self.path, ignore_errors=True)
-
-    @property
-    def store(self) -> Path:
-        """Where the embedded server keeps this run's checkpoints."""
-        return self.path / "store"
-
-    def write_config(self, resolved: Resolved) -> None:
-        """``config.json``: every setting with its source, and the command."""
-        config = {
-            "tinkersql": __version__,
-            "command": command_line(),
-            "preset": resolved.preset,
-            "settings": resolved.to_dict(),
-        }
-        self._write("config.json", config)
-
-    def add_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Append one training step to ``metrics.jsonl``."""
-        self._append("metrics.jsonl", metrics)
-
-    def add_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
-        """Append one checkpoint to ``checkpoints.jsonl``, with the time."""
-        self._append("checkpoints.jsonl", {**checkpoint, "time": now()})
 
     def write_predictions(self, name: str, predictions: Iterable[Mapping[str, Any]]) -> None:
         """``predictions-<name>.jsonl``: one line per question."""
@@ -104,6 +73,90 @@ class RunFolder:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder(ResultFolder):
+    """One run's files: beside its results the settings, the steps of its training, and its checkpoints."""
+
+    @classmethod
+    def check(cls, parent: Path, name: str) -> Path:
+        """The path of ``parent/name``, which must be free; nothing is made yet.
+
+        Raises:
+            SettingsError: The name is no plain folder name.
+            RunError: It exists already.
+        """
+        if not _NAME.fullmatch(name):
+            raise SettingsError(f"--name {name!r}: use letters, digits, dots, dashes and underscores")
+        path = (parent / name).absolute()
+        cls.check_free(path, "--name")
+        return path
+
+    @classmethod
+    def create(cls, parent: Path, name: str) -> "RunFolder":
+        """Make ``parent/name``.
+
+        Raises:
+            SettingsError: The name is no plain folder name.
+            RunError: It exists already, or cannot be written.
+        """
+        folder = cls.make(cls.check(parent, name), "--runs folder")
+        cls.make(folder.store, "--runs folder")
+        return folder
+
+    @property
+    def store(self) -> Path:
+        """Where the embedded server keeps this run's checkpoints."""
+        return self.path / "store"
+
+    def read_settings(self) -> Settings:
+        """The settings of a run that was made before; those that it does not name have their defaults.
+
+        Raises:
+            RunError: The folder holds no run.
+        """
+        known = {f.name for f in fields(Settings)}
+        try:
+            entries = json.loads((self.path / "config.json").read_text(encoding="utf-8"))["settings"]
+            values: dict[str, Any] = {name: entry["value"] for name, entry in entries.items() if name in known}
+            return replace(Settings(), **values | {"stops": tuple(values.get("stops", STOPS))})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise RunError(f"{self.path}: no run lies there; give the folder of one, such as runs/NAME") from None
+
+    def tuned_model(self) -> str:
+        """The ``tinker://`` path of the weights that training ended with.
+
+        Raises:
+            RunError: Training has not ended, or the record of its checkpoints is damaged.
+        """
+        path = self.path / "checkpoints.jsonl"
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+            saved = [str(row["sampler_path"]) for row in rows if row["sampler_path"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunError(f"{path}: damaged; name a checkpoint of the run with --checkpoint") from None
+        if not saved:
+            raise RunError(f"{self.path}: its training has not ended, so there is no tuned model to ask")
+        return saved[-1]
+
+    def write_config(self, resolved: Resolved) -> None:
+        """``config.json``: every setting with its source, and the command."""
+        config = {
+            "tinkersql": __version__,
+            "command": command_line(),
+            "preset": resolved.preset,
+            "settings": resolved.to_dict(),
+        }
+        self._write("config.json", config)
+
+    def add_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Append one training step to ``metrics.jsonl``."""
+        self._append("metrics.jsonl", metrics)
+
+    def add_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+        """Append one checkpoint to ``checkpoints.jsonl``, with the time."""
+        self._append("checkpoints.jsonl", {**checkpoint, "time": now()})
 
     def _append(self, name: str, row: Mapping[str, Any]) -> None:
         try:

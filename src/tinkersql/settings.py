@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from tinkersql.errors import SettingsError
@@ -131,6 +131,21 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
     settings = Settings(**values)
     _check(settings)
     return Resolved(settings, preset, sources)
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Lay the user's changes over the settings of an earlier run.
+
+    Args:
+        settings: The earlier ones.
+        changes: Values given by the user, by setting name; None means not given.
+
+    Raises:
+        SettingsError: A value that makes no sense.
+    """
+    new = replace(settings, **{name: value for name, value in changes.items() if value is not None})
+    _check(new)
+    return new
 
 
 def _check(settings: Settings) -> None:

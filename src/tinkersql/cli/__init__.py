@@ -11,6 +11,7 @@ import typer
 from tinkersql._version import __version__
 from tinkersql.cli.compare import compare
 from tinkersql.cli.data import app as data
+from tinkersql.cli.eval import evaluate
 from tinkersql.cli.report import report
 from tinkersql.cli.run import run
 from tinkersql.cli.serve import serve
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run)
+app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("serve")(serve)
 app.command("report")(report)

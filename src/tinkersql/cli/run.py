@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tinkersql.cli.options import MapOption, mapping
+from tinkersql.cli.tables import print_comparisons, print_evaluations
 from tinkersql.console import Terminal, printable
 from tinkersql.settings import PRESETS, resolve
 
@@ -102,8 +102,8 @@ def run(
         "rank": rank,
         "train_unembed": train_unembed,
         "max_tokens": max_tokens,
-        "stops": tuple(_line_breaks(text) for text in stop) if stop else None,
-        "template": _line_breaks(template) if template is not None else None,
+        "stops": tuple(line_breaks(text) for text in stop) if stop else None,
+        "template": line_breaks(template) if template is not None else None,
         "shots": shots,
         "evaluation_workers": evaluation_workers,
         "judge_workers": judge_workers,
@@ -119,27 +119,15 @@ def run(
         _print_summary(result, folder.path)
 
 
-def _line_breaks(text: str) -> str:
+def line_breaks(text: str) -> str:
     r"""A shell passes ``\n`` as two characters; nobody means them literally in a prompt."""
     return text.replace("\\n", "\n")
 
 
 def _print_summary(result: dict[str, Any], folder: Path) -> None:
     console = Console(highlight=False)
-    table = Table("model", "right", "match (95 % interval)", "empty", "no SQL", "cut off")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for label, e in result["evaluations"].items():
-        match = f"{e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})"
-        ill_formed = (str(e[key]) for key in ("empty", "not_sql", "cut_off"))
-        table.add_row(label, f"{e['matches']} of {e['n']}", match, *ill_formed)
-    console.print()
-    console.print(table)
-    for c in result["comparisons"]:
-        console.print(
-            f"{c['b']} against {c['a']}: {c['difference']:+.1%} ({c['low']:+.1%} to {c['high']:+.1%}), "
-            f"{c['b_only']} gained, {c['a_only']} lost, McNemar p = {c['p_value']:.1g}"
-        )
+    print_evaluations(console, result["evaluations"])
+    print_comparisons(console, result["comparisons"])
     t = result["training"]
     console.print(
         f"Training: {t['examples']:,} examples, loss {t['first_loss']:.3f} → {t['final_loss']:.3f}, "

@@ -22,8 +22,8 @@ class Answer:
 
     Attributes:
         text: The raw text, stop included where the service returns it.
-        tokens: How many tokens it wrote.
-        prompt_tokens: How many it read.
+        tokens: How many tokens it wrote, those of discarded answers included.
+        prompt_tokens: How many it read, all prompts for one question together.
         stop_reason: ``stop``, ``length`` when it was cut off at the limit, or ``too_long`` when the prompt alone fills
             the model's context, so that it could not be asked.
     """
@@ -44,19 +44,45 @@ def ask(
     reporter: Reporter,
     label: str,
 ) -> list[Answer]:
-    """Put every question to the model, greedily; answers come back in the order of the questions.
+    """Put every question to the model, greedily, each with the same ``prompts``; see `sample`."""
+    texts = [prompts.prompt(example) for example in examples]
+    return [answers[0] for answers in sample(sampler, tokenizer, texts, settings, context_length, reporter, label)]
 
-    Of ``settings``, ``max_tokens``, ``stops`` and ``evaluation_workers`` (questions in flight) are read. A prompt of
-    ``context_length`` or more tokens is not asked: its answer is empty.
+
+def sample(
+    sampler: "tinker.SamplingClient",
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: Sequence[str],
+    settings: Settings,
+    context_length: int | None,
+    reporter: Reporter,
+    label: str,
+    *,
+    answers: int = 1,
+    temperature: float = 0.0,
+) -> list[list[Answer]]:
+    """Let the model continue every prompt; what it wrote comes back in the order of the prompts.
+
+    Args:
+        sampler: The model.
+        tokenizer: Its tokenizer.
+        prompts: What it is given.
+        settings: ``max_tokens``, ``stops``, ``seed`` and ``evaluation_workers`` (questions in flight) are read.
+        context_length: A prompt of as many tokens or more is not asked, and gets one empty answer; None is no limit.
+        reporter: Shows the progress.
+        label: What the progress bar calls this.
+        answers: How many for each prompt.
+        temperature: Of the sampling; 0 is greedy.
     """
     from tinker import types
 
     stops = stop_texts(tokenizer, settings.stops)
-    params = types.SamplingParams(max_tokens=settings.max_tokens, temperature=0.0, stop=stops)
-    encoded = [encode_prompt(tokenizer, prompts.prompt(example)) for example in examples]
+    seed = settings.seed if temperature else None
+    params = types.SamplingParams(max_tokens=settings.max_tokens, temperature=temperature, stop=stops, seed=seed)
+    encoded = [encode_prompt(tokenizer, prompt) for prompt in prompts]
     in_flight = BoundedSemaphore(settings.evaluation_workers)
     futures = []
-    with reporter.track(f"ask {label}", len(examples), "questions") as advance:
+    with reporter.track(f"ask {label}", len(prompts), "questions") as advance:
 
         def answered(_: object) -> None:
             in_flight.release()
@@ -68,18 +94,20 @@ def ask(
                 futures.append(None)
                 answered(None)
                 continue
-            future = sampler.sample(types.ModelInput.from_ints(tokens), 1, params).future()
+            future = sampler.sample(types.ModelInput.from_ints(tokens), answers, params).future()
             future.add_done_callback(answered)
             futures.append(future)
         responses = [future.result() if future else None for future in futures]
-    return [_answer(tokenizer, tokens, response) for tokens, response in zip(encoded, responses, strict=True)]
+    return [_answers(tokenizer, tokens, response) for tokens, response in zip(encoded, responses, strict=True)]
 
 
-def _answer(
+def _answers(
     tokenizer: "PreTrainedTokenizerBase", prompt: Sequence[int], response: "types.SampleResponse | None"
-) -> Answer:
+) -> list[Answer]:
     if response is None:
-        return Answer("", 0, 0, "too_long")
-    sequence = response.sequences[0]
-    text: Any = tokenizer.decode(sequence.tokens, skip_special_tokens=False)
-    return Answer(text, len(sequence.tokens), len(prompt), sequence.stop_reason)
+        return [Answer("", 0, 0, "too_long")]
+    texts: list[Any] = [tokenizer.decode(s.tokens, skip_special_tokens=False) for s in response.sequences]
+    return [
+        Answer(text, len(sequence.tokens), len(prompt), sequence.stop_reason)
+        for text, sequence in zip(texts, response.sequences, strict=True)
+    ]

@@ -1,0 +1,59 @@
+"""Tables of evaluations, as the commands print them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_evaluations(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """One row per model: right answers with interval, and ill-formed answers."""
+    table = _table("model", "right", "match (95 % interval)", "empty", "no SQL", "cut off")
+    for label, e in evaluations.items():
+        ill_formed = (str(e[key]) for key in ("empty", "not_sql", "cut_off"))
+        table.add_row(label, f"{e['matches']} of {e['n']}", _rate(e), *ill_formed)
+    console.print()
+    console.print(table)
+
+
+def print_costs(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """What a question cost, one row per model; nothing where no model was asked."""
+    table = _table("per question", "tokens read", "tokens written", "seconds")
+    for label, e in evaluations.items():
+        if cost := e.get("per_question"):
+            table.add_row(label, f"{cost['prompt_tokens']:.0f}", f"{cost['tokens']:.0f}", f"{cost['seconds']:.2f}")
+    if table.rows:
+        console.print(table)
+
+
+def print_kinds(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """Rates by kind of query, one column per model; nothing where all questions are of one kind."""
+    kinds = next(iter(evaluations.values()))["by_kind"]
+    if len(kinds) < 2:
+        return
+    table = _table("kind of query", "questions", *evaluations)
+    for kind, first in kinds.items():
+        table.add_row(kind, str(first["n"]), *(_rate(e["by_kind"][kind]) for e in evaluations.values()))
+    console.print(table)
+
+
+def print_comparisons(console: Console, comparisons: Sequence[Mapping[str, Any]]) -> None:
+    """One line for each pair of models."""
+    for c in comparisons:
+        console.print(
+            f"{c['b']} against {c['a']}: {c['difference']:+.1%} ({c['low']:+.1%} to {c['high']:+.1%}), "
+            f"{c['b_only']} gained, {c['a_only']} lost, McNemar p = {c['p_value']:.1g}"
+        )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns)
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _rate(e: Mapping[str, Any]) -> str:
+    return f"{e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})"
