@@ -105,14 +105,14 @@ def _load(request: Request, settings: Settings, reporter: Reporter) -> _Exam:
         source = {"source": f"suite {request.suite}", "sha256": None}
     else:
         assert request.data is not None
-        data = corpus.load(request.data, reporter)
-        split = corpus.split(data, settings.test_size, settings.seed)
+        data = corpus.load(request.data, reporter, settings.map)
+        split = corpus.split(data, settings.test_size, settings.seed, settings.split)
         examples, pool, notes = split.test, split.train, list(split.notes)
-        source = {"source": data.source, "sha256": data.sha256}
+        source = {"source": data.source, "sha256": data.sha256, "split": split.by, "leaks": split.leaks.to_dict()}
     if needs_pool and request.data is None:
-        solved = corpus.load(request.shots_from or settings.data, reporter)
+        solved = corpus.load(request.shots_from or settings.data, reporter, settings.map)
         if request.shots_from is None:  # what the run was trained on, and not what it was tested on
-            pool = corpus.split(solved, settings.test_size, settings.seed).train
+            pool = corpus.split(solved, settings.test_size, settings.seed, settings.split).train
         else:
             pool = tuple(random.Random(settings.seed).sample(solved.examples, len(solved.examples)))
         source["shots_from"] = {"source": solved.source, "sha256": solved.sha256}

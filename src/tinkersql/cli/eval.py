@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tinkersql.cli.run import line_breaks
+from tinkersql.cli.options import MapOption, line_breaks, mapping
 from tinkersql.cli.tables import print_comparisons, print_costs, print_evaluations, print_kinds
 from tinkersql.console import Terminal
 
@@ -17,7 +17,7 @@ def evaluate(
     questions: Annotated[
         Path | None, typer.Option(help="JSON lines with question, schema and gold (or a list of golds).")
     ] = None,
-    suite: Annotated[str | None, typer.Option(help="A fixed set of questions, such as 'exercise'.")] = None,
+    suite: Annotated[str | None, typer.Option(help="A fixed set of questions, 'exercise' or 'novel'.")] = None,
     data: Annotated[
         str | None, typer.Option(help="A data file, 'built-in' or 'hub': its test questions are asked.")
     ] = None,
@@ -52,6 +52,10 @@ def evaluate(
     ] = False,
     limit: Annotated[int | None, typer.Option(help="Take only so many questions, the first ones.")] = None,
     test_size: Annotated[int | None, typer.Option(help="Questions of --data to set aside and ask.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="How --data is split: by 'row' (the default), 'table', 'schema' or 'template'.")
+    ] = None,
+    map: MapOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the split and of the sampling.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
     stop: Annotated[
@@ -80,6 +84,8 @@ def evaluate(
         "backend": backend,
         "base_url": base_url,
         "test_size": test_size,
+        "split": split,
+        "map": mapping(map) or None,
         "seed": seed,
         "max_tokens": max_tokens,
         "stops": tuple(line_breaks(text) for text in stop) if stop else None,

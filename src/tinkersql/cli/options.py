@@ -17,3 +17,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 def mapping(given: list[str] | None) -> str:
     """All values of ``--map`` as the one that settings hold."""
     return ",".join(given or ())
+
+
+def line_breaks(text: str) -> str:
+    r"""A shell passes ``\n`` as two characters; nobody means them literally in a prompt."""
+    return text.replace("\\n", "\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tinkersql.cli.options import MapOption, mapping
+from tinkersql.cli.options import MapOption, line_breaks, mapping
 from tinkersql.cli.tables import print_comparisons, print_evaluations
 from tinkersql.console import Terminal, printable
 from tinkersql.settings import PRESETS, resolve
@@ -117,11 +117,6 @@ def run(
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:
         _print_summary(result, folder.path)
-
-
-def line_breaks(text: str) -> str:
-    r"""A shell passes ``\n`` as two characters; nobody means them literally in a prompt."""
-    return text.replace("\\n", "\n")
 
 
 def _print_summary(result: dict[str, Any], folder: Path) -> None:

@@ -1,12 +1,8 @@
-"""Does a query run on its schema at all? The judge's sandbox tells, and no gold is needed for it."""
+"""Does an answer run on its schema at all? The judge's sandbox tells, and no gold is needed for it."""
 
 from collections.abc import Iterable, Iterator
 
-from tinkersql.equivalence import Verdict, compare_many
-
-_ANY_GOLD = "SELECT 1"
-"""Runs on every schema, and has databases at once; only whether the other query fails is looked at."""
-_FAILURES = (Verdict.PREDICTION_ERROR, Verdict.PREDICTION_OVER_BUDGET, Verdict.GOLD_ERROR)
+from tinkersql.equivalence import check_many, extract_sql
 
 
 def errors_of(answers: Iterable[tuple[str, str]], workers: int) -> Iterator[str | None]:
@@ -14,7 +10,5 @@ def errors_of(answers: Iterable[tuple[str, str]], workers: int) -> Iterator[str 
 
     An answer without SQL, and one whose schema cannot be read, has an error, too; it is one line.
     """
-    for comparison in compare_many(((schema, _ANY_GOLD, text) for schema, text in answers), workers):
-        failed = comparison.verdict in _FAILURES
-        # "the prediction does not run: no such column: x": what follows on the first colon is the database's own.
-        yield (comparison.reason.partition(": ")[2] or comparison.reason) if failed else None
+    for check in check_many(((schema, extract_sql(text)) for schema, text in answers), workers):
+        yield None if check.runs else check.reason

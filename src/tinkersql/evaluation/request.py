@@ -11,7 +11,7 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings, changed, resolve
 
 _SOURCES = ("questions", "suite", "data", "predictions")
-_OF_A_RUN = ("model", "backend", "base_url", "store", "test_size", "seed", "template", "stop")
+_OF_A_RUN = ("model", "backend", "base_url", "store", "split", "test_size", "seed", "template", "stop")
 """What a run has settled; other values would measure something else, or test on what was trained."""
 _COUNTS = {"shots": 1, "pool": 0, "votes": 1, "limit": 1}
 """The least value of each."""
@@ -106,8 +106,11 @@ class Request:
         for name, least in _COUNTS.items():
             if (value := getattr(self, name)) is not None and value < least:
                 yield f"{_option(name)} {value}: must be at least {least}"
-        if "test_size" in given and self.data is None:
-            yield "--test-size belongs to --data; --limit takes the first questions of any source"
+        for name in ("test_size", "split"):
+            if name in given and self.data is None:
+                yield f"{_option(name)} belongs to --data; --limit takes the first questions of any source"
+        if "map" in given and self.data is None and self.shots_from is None:
+            yield "--map belongs to --data or --shots-from"
 
     def _problems_of_model(self, given: set[str]) -> Iterator[str]:
         if self.run is not None:

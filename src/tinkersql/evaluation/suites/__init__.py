@@ -18,5 +18,5 @@ def suite(name: str) -> tuple[Example, ...]:
         SettingsError: no suite has this name.
     """
     if name not in SUITES:
-        raise SettingsError(f"there is no suite {name!r}; the suites are {', '.join(SUITES)}")
+        raise SettingsError(f"--suite {name}: no such suite; choose one of {', '.join(SUITES)}")
     return EXERCISE if name == "exercise" else novel.NOVEL
