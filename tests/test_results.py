@@ -100,14 +100,25 @@ def test_the_costs_and_what_another_backend_can_do_are_read_from_results() -> No
 
 def test_the_engine_s_figures_are_read_from_results() -> None:
     text = " ".join((ROOT / "docs/engine.md").read_text("utf-8").split())
-    training = result("engine")["training"]
-    versus = training["ours_against_best_trl"]
-    for figure in versus.values():
+    engine = result("engine")
+    training, sampling, overhead, start = (engine[part] for part in ("training", "sampling", "overhead", "start"))
+    lengths = [sampling["fixed length"], sampling["up to a blank line"]]
+    samples = overhead["sample"]
+    spreads = [
+        *training["ours_against_best_trl"].values(),
+        *(length["against_best"]["ratio"] for length in lengths),
+        *(samples[how]["overhead_ms"] for how in ("one by one", "all in flight")),
+        start["first step begins"],
+    ]
+    for figure in spreads:
         assert f"{figure['median']} [{figure['low']}, {figure['high']}]" in text
+    share = overhead["training"]["share"]
+    assert "{median:.1%} [{low:.1%}, {high:.1%}]".format(**share).replace("%", " %") in text
     assert f"{training['share_of_product_rate']:.0%}".replace("%", " %") in text
-    emulated = max(e["tokens_per_second"] for e in training["trl"] if "bfloat16" in e["dtype"])
-    assert f"| {emulated} |" in text
-    assert f"`{result('engine')['command']}`" in text
+    assert f"| {lengths[0]['times_generate']} | {lengths[1]['times_generate']} |" in text
+    assert f"| {max(e['tokens_per_second'] for e in training['trl'] if e['dtype'] == 'float32')} |" in text
+    for part in (training, sampling, overhead):
+        assert f"`{part['command']}`" in text
     load = result("load")
     assert f"{load['requests']:,} requests, {load['lost']} lost" in text
     assert f"{load['memory']['slope_mib_per_minute']} MiB a minute" in text
