@@ -34,6 +34,7 @@ from tinkersql.corpus import Corpus, Example, recipes
 from tinkersql.evaluation import ask, judge, summarise
 from tinkersql.evaluation.suites import suite
 from tinkersql.prompts import Prompts, encode_datum
+from tinkersql.run import SHORTEST_EXAMPLE
 from tinkersql.settings import Settings
 from tinkersql.tuning import train
 
@@ -87,11 +88,12 @@ def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
 
 
 def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: Terminal) -> dict[str, Any]:
-    """Train with one recipe, ask everything, and return what is kept."""
+    """Train with one recipe (``plain``: rows as they are; ``base``: not at all), ask everything, keep the figures."""
     settings = replace(Settings(), batch_size=cell.batch, learning_rate=cell.rate, seed=cell.seed, save_every=0)
     rows = list(exam.train)
     random.Random(cell.seed).shuffle(rows)
-    enriched = recipes.apply("" if cell.recipe == "plain" else cell.recipe, rows, cell.seed)
+    spec = "" if cell.recipe in ("plain", "base") else cell.recipe
+    enriched = recipes.enrich(spec, rows, cell.seed, cell.tokens // SHORTEST_EXAMPLE).examples
     prompts = Prompts(settings.template)
     started = time.perf_counter()
     with backend.service() as service:
@@ -105,9 +107,8 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
                 break
             datums.append(encode_datum(tokenizer, prompts, example))
             tokens += datums[-1].model_input.length
-        training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None)
-        path = trainer.save_weights_for_sampler("final").result().path
-        sampler = service.create_sampling_client(model_path=path).result()
+        training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None) if datums else None
+        sampler = trainer.save_weights_and_get_sampling_client().result()
         found: dict[str, Any] = {}
         for name, examples in exam.questions.items():
             answers = ask(sampler, tokenizer, prompts, examples, settings, backend.context_length, reporter, name)
@@ -121,7 +122,7 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
             reporter.say(f"  {name}: {shown(rate(sum(right), len(right)))}")
     return {
         **asdict(cell),
-        "training": training.to_dict(),
+        "training": training.to_dict() if training else {"examples": 0},
         "exams": found,
         "minutes": round((time.perf_counter() - started) / 60, 1),
     }
@@ -189,7 +190,7 @@ def main() -> None:
     options.scratch.mkdir(parents=True, exist_ok=True)
     reporter = Terminal()
     cells = [
-        Cell(recipe, seed, options.tokens, learning_rate, options.batch)
+        Cell(recipe, seed, options.tokens if recipe != "base" else 0, learning_rate, options.batch)
         for seed in options.seeds
         for learning_rate in options.rates
         for recipe in options.recipes
