@@ -355,7 +355,8 @@ def _result(lines: dict[str, list[dict[str, Any]]], steps: int, *, built_in: boo
 
 def _notes(built_in: bool) -> list[str]:
     budget = (
-        "Training takes 1,600 of 78,834 training examples, chosen at random by the seed (--examples 0 takes them all)."
+        "Training takes 1,600 examples, chosen at random by the seed; 78,834 rows were there (--tokens 0 --examples 0 "
+        "takes them all)."
     )
     if not built_in:
         return [budget]

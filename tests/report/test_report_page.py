@@ -79,7 +79,7 @@ def test_head_names_what_the_run_was_made_of(complete: tuple[Made, ParsedPage]) 
         assert made.result[part]["source"] in head
         assert made.result[part]["sha256"] in head
     assert "4 May 2026, 10:12 UTC" in head
-    assert "79,034 examples, 200 held out for the test, trained on 1,600" in head
+    assert "79,034 examples, 200 held out for the test, 78,834 left to train on, trained on 1,600" in head
 
 
 def test_figures_before_and_after_come_with_sample_and_interval(complete: tuple[Made, ParsedPage]) -> None:
