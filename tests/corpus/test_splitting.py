@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinkersql.corpus import SPLITS, Corpus, Example, count_kinds, kind_of, split
-from tinkersql.corpus.reading import built_in
+from tinkersql.corpus.generate import generate
 from tinkersql.corpus.templates import template_of
 from tinkersql.corpus.traits import traits_of
 from tinkersql.errors import SettingsError
+
+GENERATED = Corpus(tuple(generate(1500)), "generated", "0" * 64, is_built_in=True)
 
 
 def corpus(n: int) -> Corpus:
@@ -44,7 +46,7 @@ def test_the_row_split_is_the_exercise_s_shuffle() -> None:
 def test_the_leaks_are_the_last_note() -> None:
     parts = split(corpus(20), 5, seed=0)
     assert parts.notes == (parts.leaks.line,)
-    assert split(built_in(), 5, seed=0).notes[-1].startswith("Leaks: of 5 test questions")
+    assert split(GENERATED, 5, seed=0).notes[-1].startswith("Leaks: of 5 test questions")
 
 
 @pytest.mark.parametrize("size", [20, 21, 1000])
@@ -54,12 +56,12 @@ def test_a_test_set_as_large_as_the_data_is_refused(size) -> None:
 
 
 def test_the_built_in_test_set_shares_neither_domain_nor_pattern_with_training() -> None:
-    parts = split(built_in(), 200, seed=0)
+    parts = split(GENERATED, 200, seed=0)
     assert len(parts.test) == 200
     assert not {e.domain for e in parts.test} & {e.domain for e in parts.train}
     assert not {e.pattern for e in parts.test} & {e.pattern for e in parts.train}
     with pytest.raises(SettingsError, match="at most"):
-        split(built_in(), 100_000, seed=0)
+        split(GENERATED, 100_000, seed=0)
 
 
 def about(table: str, *columns: str, value: int = 0, operator: str = "=") -> Example:
@@ -159,7 +161,7 @@ def test_a_large_group_does_not_fill_the_test_while_there_are_small_ones() -> No
 
 
 def test_groups_of_the_built_in_data() -> None:
-    parts = split(built_in(), 200, seed=0, by="template")
+    parts = split(GENERATED, 200, seed=0, by="template")
     assert parts.leaks.template == 0
     assert len(parts.test) == 200
 

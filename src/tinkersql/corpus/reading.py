@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def load(data: str, reporter: Reporter, mapping: str = "") -> Corpus:
     return Corpus(read_file(path, names), str(path), sha256_of(path))
 
 
+@cache
 def built_in() -> Corpus:
     """The generated examples: always the same, wherever they are made."""
     examples = tuple(generate())
