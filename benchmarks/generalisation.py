@@ -31,7 +31,9 @@ from tinkersql import corpus
 from tinkersql.backend import Backend
 from tinkersql.console import Terminal
 from tinkersql.corpus import Corpus, Example, recipes
-from tinkersql.evaluation import ask, judge, summarise
+from tinkersql.evaluation import judge, summarise
+from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
+from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.run import SHORTEST_EXAMPLE
@@ -42,6 +44,8 @@ ROWS = 200
 """Questions of each of the two kinds of held-out rows."""
 SPIDER = 200
 """Questions of Spider's dev part."""
+UNTRAINED = {"base": PLAIN, "base-3-shot": Method("few-shot"), "base-retrieval": Method("retrieval")}
+"""Names that stand for the base model in place of a recipe, with how it is asked."""
 SPLIT_SEED = 0
 """The questions are the same for every training seed."""
 
@@ -88,11 +92,12 @@ def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
 
 
 def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: Terminal) -> dict[str, Any]:
-    """Train with one recipe (``plain``: rows as they are; ``base``: not at all), ask everything, keep the figures."""
+    """Train with one recipe (``plain``: rows as they are; `UNTRAINED`: not at all), ask all, and keep the figures."""
     settings = replace(Settings(), batch_size=cell.batch, learning_rate=cell.rate, seed=cell.seed, save_every=0)
     rows = list(exam.train)
     random.Random(cell.seed).shuffle(rows)
-    spec = "" if cell.recipe in ("plain", "base") else cell.recipe
+    method = UNTRAINED.get(cell.recipe, PLAIN)
+    spec = "" if cell.recipe in ("plain", *UNTRAINED) else cell.recipe
     enriched = recipes.enrich(spec, rows, cell.seed, cell.tokens // SHORTEST_EXAMPLE).examples
     prompts = Prompts(settings.template)
     started = time.perf_counter()
@@ -111,7 +116,9 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
         sampler = trainer.save_weights_and_get_sampling_client().result()
         found: dict[str, Any] = {}
         for name, examples in exam.questions.items():
-            answers = ask(sampler, tokenizer, prompts, examples, settings, backend.context_length, reporter, name)
+            model = Model(name, sampler, tokenizer, backend.context_length)
+            attempts = attempt(model, method, settings, exam.train[:POOL], examples, reporter)
+            answers = [each.answer for each in attempts]
             predictions = judge(examples, answers, settings.judge_workers, reporter, f"judge {name}")
             right = [p.right for p in predictions]
             if name == "spider" and exam.databases:
@@ -190,7 +197,7 @@ def main() -> None:
     options.scratch.mkdir(parents=True, exist_ok=True)
     reporter = Terminal()
     cells = [
-        Cell(recipe, seed, options.tokens if recipe != "base" else 0, learning_rate, options.batch)
+        Cell(recipe, seed, 0 if recipe in UNTRAINED else options.tokens, learning_rate, options.batch)
         for seed in options.seeds
         for learning_rate in options.rates
         for recipe in options.recipes

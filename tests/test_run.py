@@ -31,7 +31,7 @@ def command(tmp_path: Path, model: Path | str, *options: str) -> list[str]:
     data.write_text(json.dumps(ROWS))
     return [
         *(sys.executable, "-m", "tinkersql", "run", "--data", str(data), "--model", str(model)),
-        *("--runs", str(tmp_path / "runs"), "--name", "ducks", "--max-tokens", "24", *options),
+        *("--runs", str(tmp_path / "runs"), "--name", "ducks", "--max-tokens", "24", "--suites", "exercise", *options),
     ]
 
 
@@ -83,7 +83,7 @@ def test_the_run_folder_is_complete(finished) -> None:
     checkpoints = lines(folder / "checkpoints.jsonl")
     assert [(c["kind"], c["step"]) for c in checkpoints] == [("periodic", 10), ("periodic", 20), ("final", 23)]
     assert json.loads((folder / "result.json").read_text()) == result
-    for name in ("base", "base-1-shot", "tuned"):
+    for name in ("base", "base-1-shot", "base-retrieval", "tuned"):
         assert len(lines(folder / f"predictions-{name}.jsonl")) == 8
     for name in ("exercise-base", "exercise-tuned"):
         assert len(lines(folder / f"predictions-{name}.jsonl")) == 5
@@ -135,7 +135,7 @@ def test_the_same_command_runs_on_any_compatible_service(tmp_path, engine) -> No
     result = json.loads(done.stdout)
     assert result["backend"] == {"kind": "url", "model": engine.model}
     assert result["model"]["sha256"] is None
-    assert set(result["evaluations"]) == {"base", "base-3-shot", "tuned", "tuned-renamed"}
+    assert set(result["evaluations"]) == {"base", "base-3-shot", "base-retrieval", "tuned", "tuned-renamed"}
     [checkpoint] = lines(tmp_path / "runs" / "ducks" / "checkpoints.jsonl")
     assert checkpoint["sampler_path"].startswith("tinker://")
 

@@ -23,6 +23,7 @@ from tinkersql.evaluation import Answer, Prediction, compare_paired, judge, summ
 from tinkersql.evaluation.methods import Attempt, Method, Model, attempt
 from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
+from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
 from tinkersql.runs import ResultFolder, RunFolder, command_line, now
 from tinkersql.settings import Settings
@@ -30,7 +31,6 @@ from tinkersql.settings import Settings
 if TYPE_CHECKING:
     import tinker
 
-_POOL = 1000
 _SHAPING = ("template", "stops", "max_tokens", "seed")
 """The settings that shape an answer, to be kept with the result."""
 
@@ -116,7 +116,7 @@ def _load(request: Request, settings: Settings, reporter: Reporter) -> _Exam:
         else:
             pool = tuple(random.Random(settings.seed).sample(solved.examples, len(solved.examples)))
         source["shots_from"] = {"source": solved.source, "sha256": solved.sha256}
-    most = _POOL if request.pool is None else request.pool
+    most = POOL if request.pool is None else request.pool
     source |= {"n": len(examples[: request.limit]), "pool": len(pool[: most or None]), "notes": notes}
     return _Exam(
         examples[: request.limit],

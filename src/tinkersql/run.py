@@ -18,9 +18,10 @@ from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
-from tinkersql.evaluation import RENAMED, Prediction, ask, compare_paired, judge, memory, renamed, summarise
-from tinkersql.evaluation.suites import SUITES
-from tinkersql.evaluation.suites import suite as questions_of
+from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
+from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
+from tinkersql.evaluation.retrieval import POOL
+from tinkersql.evaluation.suites import suites_of
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder, command_line, now
 from tinkersql.settings import Resolved, Settings
@@ -53,6 +54,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     settings = resolved.settings
     backends.check(settings)
     RunFolder.check(runs, name)
+    suites = suites_of(settings.suites)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         data = corpus.load(settings.data, reporter, settings.map)
@@ -74,17 +76,17 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 base = trainer.save_weights_and_get_sampling_client().result()
 
             reporter.heading("Before training")
-            plain = Prompts(settings.template)
-            exam = _Exam(settings, folder, facts, backend, tokenizer, reporter)
-            exam.take("base", base, plain, split.test)
-            if shots := split.train[: settings.shots]:
-                exam.take(f"base-{len(shots)}-shot", base, Prompts(settings.template, shots), split.test)
-            for suite in SUITES:
-                exam.take("base", base, plain, questions_of(suite), suite)
+            exam = _Exam(settings, folder, facts, backend, tokenizer, split.train[:POOL], reporter)
+            exam.take("base", base, split.test)
+            if shots := min(settings.shots, len(split.train)):
+                exam.take("base", base, split.test, Method("few-shot", shots))
+                exam.take("base", base, split.test, Method("retrieval", shots))
+            for suite, questions in suites.items():
+                exam.take("base", base, questions, suite=suite)
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
-                datums = exam.datums(plain, enriched.examples)
+                datums = exam.datums(enriched.examples)
                 facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
                 phase["tokens"] = facts.training.tokens
 
@@ -96,11 +98,11 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=sampler_path).result()
-            exam.take("tuned", tuned, plain, split.test)
-            for suite in SUITES:
-                exam.take("tuned", tuned, plain, questions_of(suite), suite)
+            exam.take("tuned", tuned, split.test)
+            for suite, questions in suites.items():
+                exam.take("tuned", tuned, questions, suite=suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
-            exam.take("tuned-renamed", tuned, plain, again)
+            exam.take("tuned-renamed", tuned, again)
             asked = facts.predictions
             facts.memory = memory(enriched.examples, asked["tuned"], asked["tuned-renamed"])
     except BaseException:
@@ -184,15 +186,20 @@ class _Exam:
     facts: _Facts
     backend: Backend
     tokenizer: Any
+    pool: Sequence[Example]
     reporter: Reporter
 
-    def take(self, name: str, sampler: Any, prompts: Prompts, examples: Sequence[Example], suite: str = "") -> None:
-        """Put the questions to the model and keep predictions and figures under ``name``, of a suite if it is one."""
+    def take(
+        self, model: str, sampler: Any, examples: Sequence[Example], method: Method = PLAIN, suite: str = ""
+    ) -> None:
+        """Put the questions, of a suite if they are one, to the model, and keep predictions and figures."""
+        name = method.label(model)
         full_name = f"{suite}-{name}" if suite else name
         label = full_name.replace("-", " ")
+        asked = Model(f"{suite}-{model}" if suite else model, sampler, self.tokenizer, self.backend.context_length)
         with self.facts.phase(f"ask {label}") as phase:
-            context = self.backend.context_length
-            answers = ask(sampler, self.tokenizer, prompts, examples, self.settings, context, self.reporter, label)
+            attempts = attempt(asked, method, self.settings, self.pool, examples, self.reporter)
+            answers = [each.answer for each in attempts]
             phase["tokens"] = sum(answer.prompt_tokens + answer.tokens for answer in answers)
         with self.facts.phase(f"judge {label}"):
             predictions = judge(examples, answers, self.settings.judge_workers, self.reporter, f"judge {label}")
@@ -219,9 +226,9 @@ class _Exam:
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
 
-    def datums(self, prompts: Prompts, examples: Sequence[Example]) -> "list[tinker.Datum]":
+    def datums(self, examples: Sequence[Example]) -> "list[tinker.Datum]":
         """The examples that the budget takes, as Datums, without those that are longer than the model's context."""
-        context, budget = self.backend.context_length, self.settings.tokens
+        context, budget, prompts = self.backend.context_length, self.settings.tokens, Prompts(self.settings.template)
         fitting: list[tinker.Datum] = []
         tokens = left_out = 0
         for example in examples:

@@ -42,6 +42,7 @@ class Settings:
         stops: Texts that end an answer, beside the model's own end token.
         template: Prompt with ``{schema}`` and ``{question}``.
         shots: Solved examples before the question, for the base model's few-shot baseline; 0 leaves it out.
+        suites: Fixed sets of questions on novel schemas to ask as well, separated by commas; empty asks none.
         evaluation_workers: Questions in flight at once.
         judge_workers: Processes that compare queries.
         save_every: Steps between checkpoints during training; 0 saves at the end only.
@@ -67,6 +68,7 @@ class Settings:
     stops: tuple[str, ...] = STOPS
     template: str = TEMPLATE
     shots: int = 3
+    suites: str = "exercise,novel"
     evaluation_workers: int = 64
     judge_workers: int = 2
     save_every: int = 25

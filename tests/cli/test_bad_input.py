@@ -116,6 +116,8 @@ def test_a_run_folder_that_cannot_be_made(tmp_path, data) -> None:
         (["--split", "column"], "--split"),
         (["--split", "table"], "too small for a table-disjoint split"),
         (["--map", "frage=question"], "--map frage=question"),
+        (["--suites", "exercise,nonsense"], "suite nonsense: there is no such suite"),
+        (["--recipe", "nonsense"], "--recipe nonsense: no such recipe"),
     ],
 )
 def test_senseless_options(tmp_path, data, options, said) -> None:

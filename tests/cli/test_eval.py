@@ -27,6 +27,7 @@ ROWS = [
 ]
 TRAINING = ["--examples", "0", "--batch-size", "8", "--learning-rate", "0.02", "--rank", "8", "--train-unembed"]
 SHORT = ["--max-tokens", "24", "--test-size", "6"]
+QUICK = ["--shots", "0", "--suites", ""]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -62,7 +63,7 @@ def room(tmp_path_factory, tiny_model) -> Path:
     """A folder with ``ducks.json`` and ``runs/ducks``, the run of a tiny model that learnt it."""
     room = tmp_path_factory.mktemp("eval")
     (room / "ducks.json").write_text(json.dumps(ROWS))
-    options = ["--data", "ducks.json", "--model", tiny_model, "--name", "ducks", "--shots", "0", *SHORT, *TRAINING]
+    options = ["--data", "ducks.json", "--model", tiny_model, "--name", "ducks", *QUICK, *SHORT, *TRAINING]
     result_of(tinkersql(room, "run", *options, "--json"))
     return room
 
@@ -200,7 +201,7 @@ CHECKPOINT = {**EXERCISE, "checkpoint": "tinker://a/sampler_weights/b"}
     [
         ({}, "one source of questions"),
         ({**EXERCISE, "data": "built-in"}, "--suite and --data"),
-        ({"suite": "nonsense"}, "--suite nonsense"),
+        ({"suite": "nonsense"}, "suite nonsense: there is no such suite"),
         ({"questions": Path("nowhere.jsonl")}, "no such file; check --questions"),
         ({"predictions": Path("x"), "votes": 3}, "--votes"),
         ({"predictions": Path("x"), "changes": {"model": "m"}}, "--model"),

@@ -92,7 +92,7 @@ def test_a_suite_is_found_by_its_name():
 
 
 def test_an_unknown_suite_is_refused_with_the_names_that_exist():
-    with pytest.raises(SettingsError, match=r"--suite spider: .*exercise, novel"):
+    with pytest.raises(SettingsError, match=r"suite spider: .*exercise, novel"):
         suite("spider")
 
 

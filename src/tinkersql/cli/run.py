@@ -70,6 +70,9 @@ def run(
     shots: Annotated[
         int | None, typer.Option(help=_help("Examples in the few-shot baseline; 0 skips it.", "shots"))
     ] = None,
+    suites: Annotated[
+        str | None, typer.Option(help=_help("Novel-schema questions to ask as well; '' asks none.", "suites"))
+    ] = None,
     evaluation_workers: Annotated[
         int | None, typer.Option(help=_help("Questions in flight.", "evaluation_workers"))
     ] = None,
@@ -105,6 +108,7 @@ def run(
         "stops": tuple(line_breaks(text) for text in stop) if stop else None,
         "template": line_breaks(template) if template is not None else None,
         "shots": shots,
+        "suites": suites,
         "evaluation_workers": evaluation_workers,
         "judge_workers": judge_workers,
         "save_every": save_every,

@@ -1,6 +1,6 @@
 """Questions to answers, answers to verdicts, verdicts to honest figures and to the causes of mistakes."""
 
-from tinkersql.evaluation.answers import Answer, ask
+from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.memory import RENAMED, memory, renamed
 from tinkersql.evaluation.scoring import Prediction, judge, summarise
@@ -21,7 +21,6 @@ __all__ = [
     "Comparison",
     "Diagnosis",
     "Prediction",
-    "ask",
     "compare_paired",
     "counted",
     "detectable_difference",

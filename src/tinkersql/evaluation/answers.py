@@ -6,8 +6,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from tinkersql.console import Reporter
-from tinkersql.corpus import Example
-from tinkersql.prompts import Prompts, encode_prompt, stop_texts
+from tinkersql.prompts import encode_prompt, stop_texts
 from tinkersql.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,21 +31,6 @@ class Answer:
     tokens: int
     prompt_tokens: int
     stop_reason: str
-
-
-def ask(
-    sampler: "tinker.SamplingClient",
-    tokenizer: "PreTrainedTokenizerBase",
-    prompts: Prompts,
-    examples: Sequence[Example],
-    settings: Settings,
-    context_length: int | None,
-    reporter: Reporter,
-    label: str,
-) -> list[Answer]:
-    """Put every question to the model, greedily, each with the same ``prompts``; see `sample`."""
-    texts = [prompts.prompt(example) for example in examples]
-    return [answers[0] for answers in sample(sampler, tokenizer, texts, settings, context_length, reporter, label)]
 
 
 def sample(

@@ -50,6 +50,10 @@ class Method:
         return "-".join([model, *parts, *votes, *(["repair"] if self.repair else [])])
 
 
+PLAIN = Method()
+"""The question alone, answered greedily."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model that can be asked: the SDK's sampler and tokenizer, and how many tokens it reads (None: unknown)."""

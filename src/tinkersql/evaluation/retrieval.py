@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from tinkersql.corpus import Example
 
+POOL = 1000
+"""Training examples to choose from, where nobody says how many; the exercise speaks of so many."""
+
 _WORD = re.compile(r"[^\W_]+")
 
 

@@ -62,7 +62,7 @@ def _rose(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 def _retrieval(evaluations: dict[str, Any]) -> str:
     tuned = evaluations.get("tuned")
-    names = [name for name in evaluations if name.startswith("retrieval")]
+    names = [name for name in evaluations if "retrieval" in name]
     if not tuned or not names:
         return ""
     best = max(names, key=lambda name: evaluations[name]["rate"])

@@ -46,7 +46,8 @@ def label(evaluation: str) -> str:
     """The name of an evaluation by its key in ``result.json``: ``base``, ``base-3-shot``, ``tuned``."""
     if shots := re.fullmatch(r"base-(\d+)-shot", evaluation):
         return f"Base with {shots[1]} {'example' if shots[1] == '1' else 'examples'}"
-    return {"base": "Base model", "tuned": "Tuned model"}.get(evaluation, evaluation.replace("-", " ").capitalize())
+    known = {"base": "Base model", "base-retrieval": "Base with retrieval", "tuned": "Tuned model"}
+    return known.get(evaluation, evaluation.replace("-", " ").capitalize())
 
 
 def suite(name: str) -> str:

@@ -8,7 +8,7 @@ from tinkersql.evaluation.suites.exercise import EXERCISE
 SUITES = ("exercise", "novel")
 """The names that ``suite`` knows."""
 
-__all__ = ["EXERCISE", "SUITES", "suite"]
+__all__ = ["EXERCISE", "SUITES", "suite", "suites_of"]
 
 
 def suite(name: str) -> tuple[Example, ...]:
@@ -18,5 +18,14 @@ def suite(name: str) -> tuple[Example, ...]:
         SettingsError: no suite has this name.
     """
     if name not in SUITES:
-        raise SettingsError(f"--suite {name}: no such suite; choose one of {', '.join(SUITES)}")
+        raise SettingsError(f"suite {name}: there is no such suite; choose one of {', '.join(SUITES)}")
     return EXERCISE if name == "exercise" else novel.NOVEL
+
+
+def suites_of(names: str) -> dict[str, tuple[Example, ...]]:
+    """The suites that a text such as ``exercise,novel`` names, in its order; none where it is empty.
+
+    Raises:
+        SettingsError: no suite has one of the names.
+    """
+    return {name: suite(name) for name in (part.strip() for part in names.split(",")) if name}
