@@ -7,7 +7,8 @@ FILE has rows as in sql-create-context, FOLDER is a checkout of Spider with its 
 are left out). Every combination of recipe, seed and learning rate is trained once and keeps its outcome in the scratch
 folder: what is there already is not done again, so a long comparison can be made in several sittings.
 
-The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, the novel
+The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, 200 generated
+ones of subjects and wordings that training never shows (settings are chosen by them, never by the novel suite), the novel
 suite, the exercise's five, and a sample of Spider's dev part, which is executed on the real databases.
 """
 
@@ -31,6 +32,7 @@ from tinkersql import corpus
 from tinkersql.backend import Backend
 from tinkersql.console import Terminal
 from tinkersql.corpus import Corpus, Example, recipes
+from tinkersql.corpus.reading import built_in
 from tinkersql.evaluation import judge, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
@@ -82,6 +84,7 @@ def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
     questions: dict[str, Sequence[Example]] = {
         "in-distribution": rest.test,
         "table-disjoint": disjoint.test,
+        "generated": corpus.split(built_in(), ROWS, SPLIT_SEED).test,
         "novel": suite("novel"),
         "exercise": suite("exercise"),
     }
