@@ -7,9 +7,9 @@ FILE has rows as in sql-create-context, FOLDER is a checkout of Spider with its 
 are left out). Every combination of recipe, seed and learning rate is trained once and keeps its outcome in the scratch
 folder: what is there already is not done again, so a long comparison can be made in several sittings.
 
-The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, 200 generated
-ones of subjects and wordings that training never shows (settings are chosen by them, never by the novel suite), the novel
-suite, the exercise's five, and a sample of Spider's dev part, which is executed on the real databases.
+The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, 200
+generated ones of subjects and wordings that training never shows, the novel suite, the exercise's five, and a sample of
+Spider's dev part, which is executed on the real databases. Settings are chosen by the generated ones, never by the suite.
 """
 
 import argparse
