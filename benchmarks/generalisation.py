@@ -9,7 +9,7 @@ folder: what is there already is not done again, so a long comparison can be mad
 
 The questions never change: 200 rows of tables that occur in no training row, 200 rows like those of training, 200
 generated ones of subjects and wordings that training never shows, the novel suite, the exercise's five, and a sample of
-Spider's dev part, which is executed on the real databases. Settings are chosen by the generated ones, never by the suite.
+Spider's dev part, executed on the real databases. Settings are chosen by the generated ones, never by the suite.
 """
 
 import argparse
