@@ -68,6 +68,7 @@ def evaluate(request: Request, out: Path, reporter: Reporter) -> tuple[ResultFol
                 _ask_all(request, settings, backend, checkpoint, exam, findings, reporter)
     except BaseException:
         if findings.evaluations:
+            folder.write_result(findings.to_dict())
             reporter.say(f"What was measured until then: {folder.path}")
         else:
             folder.discard()

@@ -265,7 +265,7 @@ def test_ctrl_c_keeps_the_evaluations_that_were_complete(room, tiny_model) -> No
     child = subprocess.Popen(command, cwd=room, stderr=subprocess.PIPE, text=True, start_new_session=True)
     folder = room / "stopped"
     deadline = time.monotonic() + 120
-    while not (folder / "predictions-base.jsonl").exists():
+    while not (folder / "result.json").exists():
         assert child.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.01)

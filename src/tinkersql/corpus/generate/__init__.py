@@ -20,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.generate.domain import Domain
 from tinkersql.corpus.generate.domains import DOMAINS, HELD_OUT_DOMAINS
-from tinkersql.corpus.generate.naming import WEIGHTS, namings_of
+from tinkersql.corpus.generate.naming import NAMINGS, WEIGHTS, namings_of
 from tinkersql.corpus.generate.scene import Scene, Unfit
 from tinkersql.corpus.generate.schema import show
 from tinkersql.corpus.generate.shapes import SHAPES
@@ -94,7 +94,8 @@ def _one(rng: random.Random, domains: Sequence[tuple[Domain, ...]], asked: set[s
     for _ in range(ATTEMPTS):
         shape = rng.choices(shapes, weights)[0]
         for _ in range(DOMAINS_TRIED):
-            domain = rng.choices(rng.choice(domains), WEIGHTS)[0]
+            naming = rng.choices(NAMINGS, WEIGHTS)[0]
+            domain, neighbour = (ways[naming] for ways in rng.sample(domains, 2))
             try:
                 draft = shape.build(Scene(domain, rng))
             except Unfit:
@@ -105,5 +106,5 @@ def _one(rng: random.Random, domains: Sequence[tuple[Domain, ...]], asked: set[s
             pattern, wording = rng.choice(usable)
             question = worded(rng, wording, draft.slots)
             if question not in asked:
-                return Example(question, show(rng, domain, draft), draft.golds, domain.name, pattern)
+                return Example(question, show(rng, domain, draft, neighbour), draft.golds, domain.name, pattern)
     raise ValueError(f"no new question after {ATTEMPTS} attempts: ask for fewer than {len(asked) + 1} examples")

@@ -10,7 +10,7 @@ from tinkersql.corpus.generate.scene import Draft
 SPARE_COLUMNS = (0, 1, 2, 2, 3, 3, 4, 5)
 WHOLE_TABLES = 0.4  # the share of schemas that show every column, in the order in which the domain has them
 KEY_SHOWN = 0.6  # the share of other tables that show their key even where no query needs it
-SPARE_TABLE = 0.25
+SPARE_TABLES = (0, 0, 0, 1, 1, 1, 2, 2)  # with too few of them, a model joins whatever tables it sees
 DECLARED_KEYS = 0.3  # the share of schemas that say which columns are keys
 TEXT_TYPES = ("VARCHAR", "VARCHAR", "VARCHAR", "TEXT", "TEXT")
 WHOLE_TYPES = ("INTEGER", "INTEGER", "INTEGER", "INTEGER", "INT")
@@ -37,16 +37,19 @@ class Dialect:
         return self.types["DATE" if column.role is Role.DATE else column.type]
 
 
-def show(rng: random.Random, domain: Domain, draft: Draft) -> str:
+def show(rng: random.Random, domain: Domain, draft: Draft, neighbour: Domain) -> str:
     """``CREATE TABLE`` statements for a draft's query, in random order and joined by ``; ``.
 
-    A table is shown whole, or with the columns that some gold names and up to five spare ones, shuffled; now and then
-    another table of the domain stands beside them. Some schemas declare their primary and foreign keys.
+    A table is shown whole, or with the columns that some gold names and up to five spare ones, shuffled. In most
+    schemas other tables stand beside them: the domain's own, and behind these the neighbour's, if their names are other
+    ones. Some schemas declare their primary and foreign keys.
     """
-    tables = list(draft.tables)
-    others = [table for table in domain.tables if table not in tables]
-    if others and rng.random() < SPARE_TABLE:
-        tables.append(rng.choice(others))
+    others = [table for table in domain.tables if table not in draft.tables]
+    taken = {word for table in domain.tables for word in (table.name.lower(), table.noun)}
+    strangers = [table for table in neighbour.tables if not taken & {table.name.lower(), table.noun}]
+    rng.shuffle(others)
+    rng.shuffle(strangers)
+    tables = [*draft.tables, *(others + strangers)[: rng.choice(SPARE_TABLES)]]
     dialect = Dialect.draw(rng)
     if rng.random() < WHOLE_TABLES:
         columns = {table.name: list(table.columns) for table in tables}

@@ -37,7 +37,8 @@ RECIPES: dict[str, Recipe] = {
 
 COMBINATIONS: dict[str, str] = {
     "full-schemas": (
-        "keep-plain,distractor-columns=1,distractor-tables,rename-tables,realistic-types=1,declared-keys,shuffle-columns=1"
+        "keep-plain,distractor-columns=1,distractor-tables=0.5,rename-tables,realistic-types=1,declared-keys,"
+        "shuffle-columns=1"
     ),
     "all": ",".join(RECIPES),
 }
