@@ -200,6 +200,7 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_what_was_measured(tmp_path, t
     wait_until(lambda: not server.is_running())
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_the_service(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)
     server = server_of(child)
@@ -231,6 +232,7 @@ def test_a_server_that_dies_ends_the_run_at_once_with_its_name(tmp_path, tiny_mo
     assert "base" in json.loads((folder / "result.json").read_text())["evaluations"]
 
 
+@pytest.mark.slow
 def test_rows_longer_than_the_context_cost_only_themselves(tmp_path, tiny_model) -> None:
     long = {"question": "duck " * 2000, "context": SCHEMA, "answer": "SELECT name FROM ducks"}
     data = tmp_path / "long.json"
@@ -251,6 +253,7 @@ def test_rows_longer_than_the_context_cost_only_themselves(tmp_path, tiny_model)
     assert f"{len(asked_in_vain)} of 20 prompts of 'tuned' are longer" in done.stderr
 
 
+@pytest.mark.slow
 def test_golds_that_do_not_run_are_said_to_be_the_data_s_fault(tmp_path, tiny_model) -> None:
     broken = [{**row, "answer": "SELECT nothing FROM nowhere"} for row in ROWS[:12]]
     data = tmp_path / "broken.json"
@@ -261,6 +264,7 @@ def test_golds_that_do_not_run_are_said_to_be_the_data_s_fault(tmp_path, tiny_mo
     assert "4 of 4 expected queries cannot be judged" in " ".join(done.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_budget_in_tokens_ends_with_the_example_that_meets_it(tmp_path, tiny_model) -> None:
     options = ["--test-size", "4", "--shots", "0", "--json", "--batch-size", "1", "--tokens", "300"]
     done = subprocess.run(command(tmp_path, tiny_model, *options), capture_output=True, text=True, timeout=120)
@@ -295,6 +299,7 @@ def test_ctrl_c_in_the_last_step_is_not_lost(tmp_path, tiny_model) -> None:
     assert not (folder / "predictions-tuned.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_polite_kill_is_as_tidy_as_ctrl_c(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)
     server = server_of(child)

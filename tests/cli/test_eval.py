@@ -117,6 +117,7 @@ def test_the_run_s_own_files_stay_as_they_are(room, compared) -> None:
     assert (room / "compared" / "server.log").exists()
 
 
+@pytest.mark.slow
 def test_a_checkpoint_answers_questions_of_a_file_with_votes_and_repair(room, tiny_model) -> None:
     write_lines(
         room / "questions.jsonl",
@@ -258,6 +259,7 @@ def test_a_folder_that_exists_is_not_overwritten(room, compared) -> None:
     assert json.loads((room / "compared" / "result.json").read_text()) == compared
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_evaluations_that_were_complete(room, tiny_model) -> None:
     options = ["--data", "ducks.json", "--test-size", "6", "--model", str(tiny_model), "--out", "stopped"]
     options += ["--method", "plain", "--method", "few-shot", "--max-tokens", "300", "--evaluation-workers", "1"]
