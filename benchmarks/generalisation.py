@@ -116,7 +116,8 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
             datums.append(encode_datum(tokenizer, prompts, example))
             tokens += datums[-1].model_input.length
         training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None) if datums else None
-        sampler = trainer.save_weights_and_get_sampling_client().result()
+        weights = trainer.save_weights_for_sampler("final").result().path
+        sampler = service.create_sampling_client(model_path=weights).result()
         found: dict[str, Any] = {}
         for name, examples in exam.questions.items():
             model = Model(name, sampler, tokenizer, backend.context_length)
@@ -134,6 +135,7 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
         **asdict(cell),
         "training": training.to_dict() if training else {"examples": 0},
         "exams": found,
+        "weights": weights,
         "minutes": round((time.perf_counter() - started) / 60, 1),
     }
 
