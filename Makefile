@@ -17,7 +17,7 @@ COOKBOOK = tinker-cookbook==0.6.1 tml-renderers==0.2.1 blobfile==3.3.0 chz==0.4.
 .PHONY: demo test test-slow lint bench clean
 
 demo: $(VENV)/installed
-	$(VENV)/bin/tinkersql run --data built-in
+	$(VENV)/bin/tinkersql run --data built-in --tokens 100000
 
 test: $(VENV)/installed-dev
 	$(VENV)/bin/pytest -m "not slow"

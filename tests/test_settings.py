@@ -14,7 +14,7 @@ def test_the_exercise_preset_holds_the_exercise_values() -> None:
     assert s.template.format(schema="S", question="Q") == "Table schema:\nS\nQuestion: Q\nSQL: "
 
 
-@pytest.mark.parametrize(("preset", "batch"), [("cpu", 8), ("exercise", 64), ("cpu", 128)])
+@pytest.mark.parametrize(("preset", "batch"), [("cpu", 4), ("exercise", 64), ("cpu", 128)])
 def test_a_changed_batch_size_rescales_the_preset_s_own_rate_and_says_so(preset, batch) -> None:
     own = PRESETS[preset]
     resolved = resolve(preset, {"batch_size": batch})
@@ -27,6 +27,12 @@ def test_a_budget_in_examples_takes_the_place_of_the_preset_s_tokens() -> None:
     resolved = resolve("cpu", {"examples": 100})
     assert (resolved.settings.tokens, resolved.sources["tokens"]) == (0, "--examples")
     assert resolve("cpu", {"examples": 100, "tokens": 5000}).settings.tokens == 5000
+
+
+def test_built_in_data_needs_no_recipe() -> None:
+    assert resolve("cpu", {"data": "built-in"}).settings.recipe == ""
+    assert resolve("cpu", {}).settings.recipe == PRESETS["cpu"].recipe != ""
+    assert resolve("exercise", {}).settings.recipe == ""
 
 
 def test_an_unknown_preset() -> None:

@@ -58,8 +58,8 @@ class Settings:
     seed: int = 0
     examples: int = 0
     tokens: int = 250_000
-    recipe: str = ""
-    batch_size: int = 32
+    recipe: str = "full-schemas,value-case,mix-generated=0.5"
+    batch_size: int = 8
     learning_rate: float = 1e-3
     schedule: Literal["constant", "linear"] = "linear"
     rank: int = 32
@@ -79,6 +79,7 @@ PRESETS: dict[str, Settings] = {
     # The values of the course's exercise (see NOTICE), made for Llama-3.2-1B and one epoch of sql-create-context.
     "exercise": Settings(
         tokens=0,
+        recipe="",
         batch_size=256,
         learning_rate=5e-4,
         schedule="constant",
@@ -126,6 +127,8 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
         values["learning_rate"] = base.learning_rate * math.sqrt(values["batch_size"] / base.batch_size)
         ratio = f"√({values['batch_size']}/{base.batch_size})"
         sources["learning_rate"] = f"rescaled from {base.learning_rate:g} by {ratio}, because the batch size changed"
+    if values["data"] == "built-in" and "recipe" not in given:
+        values["recipe"], sources["recipe"] = "", "--data built-in, which is made without these faults"
     if "examples" in given and "tokens" not in given:
         values["tokens"], sources["tokens"] = 0, "--examples"
     if values["base_url"] and "backend" not in given:

@@ -27,7 +27,7 @@ ROWS = [
 ]
 TRAINING = ["--examples", "0", "--batch-size", "8", "--learning-rate", "0.02", "--rank", "8", "--train-unembed"]
 SHORT = ["--max-tokens", "24", "--test-size", "6"]
-QUICK = ["--shots", "0", "--suites", ""]
+QUICK = ["--shots", "0", "--suites", "", "--recipe", ""]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
