@@ -149,7 +149,7 @@ def summary(outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _group(recipe: str, learning_rate: float, tokens: int, batch: int, group: list[dict[str, Any]]) -> dict[str, Any]:
-    names = list(group[0]["exams"])
+    names, seeds_given = list(group[0]["exams"]), " ".join(str(o["seed"]) for o in group)
     by_exam: dict[str, Any] = {}
     for name in names:
         seeds = [rate(sum(o["exams"][name]["right"]), len(o["exams"][name]["right"])) for o in group]
@@ -161,6 +161,10 @@ def _group(recipe: str, learning_rate: float, tokens: int, batch: int, group: li
         }
     return {
         "recipe": recipe,
+        "command": (
+            f"python benchmarks/generalisation.py --data FILE --spider FOLDER --scratch FOLDER --recipes {recipe} "
+            f"--tokens {tokens} --batch {batch} --rates {learning_rate:g} --seeds {seeds_given}"
+        ),
         "learning_rate": learning_rate,
         "tokens": tokens,
         "batch_size": batch,
@@ -192,7 +196,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--spider", type=Path)
     parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument("--recipes", nargs="+", default=["plain"])
+    parser.add_argument("--recipes", nargs="*", default=["plain"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--rates", nargs="+", type=float, default=[1e-3])
     parser.add_argument("--tokens", type=int, default=250_000)
@@ -215,7 +219,6 @@ def main() -> None:
                 reporter.heading(cell.key)
                 write(options.scratch / f"{cell.key}.json", run_cell(cell, exam, backend, options.scratch, reporter))
     figures = summary([read_json(path) for path in sorted(options.scratch.glob("*.json"))])
-    figures = {"command": "python benchmarks/generalisation.py --data FILE --spider FOLDER …", **figures}
     write(options.json, figures)
     show(Console(width=140), figures)
 
