@@ -5,8 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from tinkersql.settings import PRESETS
+
 ROOT = Path(__file__).parent.parent
-LABELS = {"base": "base model", "base-3-shot": "base model, 3 examples in its prompt", "tuned": "tuned model"}
+LABELS = {
+    "base": "base model",
+    "base-3-shot": "base model, 3 examples in its prompt",
+    "base-retrieval": "base model, the 3 most similar of 1,000 examples in its prompt",
+    "tuned": "tuned model",
+    "tuned-renamed": "tuned model, tables and columns renamed",
+}
+TRAINED_ON = {
+    "base": "nothing",
+    "base-3-shot": "nothing, 3 examples in the prompt",
+    "plain": "rows as they are",
+    PRESETS["cpu"].recipe: "rows by the default recipe",
+}
+EXAMS = ("in-distribution", "table-disjoint", "novel", "spider")
 
 
 def result(name: str) -> dict:
@@ -21,27 +36,48 @@ def table(name: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("document", "name"), [("README.md", "real-rows"), ("docs/experiments.md", "demo")])
-def test_tables_are_read_from_results(document, name) -> None:
-    text = (ROOT / document).read_text("utf-8")
-    for row in table(name):
+def test_the_demo_s_table_is_read_from_results() -> None:
+    text = (ROOT / "docs/experiments.md").read_text("utf-8")
+    for row in table("demo"):
         assert row in text
-    assert f"`{result(name)['command']}`" in text
-    assert f"results/{name}.json" in text
+    assert f"`{result('demo')['command']}`" in text
+    assert "results/demo.json" in text
 
 
-@pytest.mark.parametrize(("document", "name"), [("README.md", "real-rows"), ("docs/experiments.md", "demo")])
-def test_figures_in_sentences_are_read_from_results(document, name) -> None:
-    text = " ".join((ROOT / document).read_text("utf-8").split())
-    r = result(name)
+def test_the_demo_s_figures_in_sentences_are_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/experiments.md").read_text("utf-8").split())
+    r = result("demo")
     assert f"{r['training']['examples']:,} examples" in text
-    novel = r["suites"]["exercise"] if "suites" in r else r["novel"]  # as earlier runs wrote it
+    novel = r["suites"]["exercise"] if "suites" in r else r["novel"]
     assert f"novel schemas: {novel['base']['matches']} of 5 before, {novel['tuned']['matches']} of 5 after" in text
     assert f"{round(r['seconds'] / 60)} minutes" in text
     assert f"{r['peak_memory_mib'] / 1024:.1f} GiB" in text
     [versus_shots] = [c for c in r["comparisons"] if c["a"] == "base-3-shot"]
     gained, lost = versus_shots["b_only"], versus_shots["a_only"]
     assert f"{gained} questions gained and {lost} lost" in text
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/generalisation.md"])
+def test_the_gain_on_schemas_never_seen_is_read_from_results(document) -> None:
+    text = (ROOT / document).read_text("utf-8")
+    for entry in result("generalisation")["recipes"]:
+        cells = []
+        for exam in EXAMS:
+            [seed] = entry["exams"][exam]["seeds"]
+            cells.append(f"{seed['rate']:.1%} ({seed['low']:.1%}–{seed['high']:.1%})".replace("%", " %"))
+        assert f"| {TRAINED_ON[entry['recipe']]} | {' | '.join(cells)} |" in text
+
+
+def test_the_story_of_new_schemas_is_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/generalisation.md").read_text("utf-8").split())
+    [enriched, plain] = [entry["exams"] for entry in result("generalisation")["recipes"]]
+    [few_tables, _] = [entry["exams"] for entry in result("few-spare-tables")["recipes"]]
+    before, after, earlier = ("{hits} of {n}".format(**e["novel"]["seeds"][0]) for e in (plain, enriched, few_tables))
+    assert f"{before} novel questions, against {after} by the recipe" in text
+    assert f"It answered {earlier} novel questions." in text
+    assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
+    spurious = [exams["novel"]["spurious_conditions"][0] for exams in (plain, enriched)]
+    assert "from {} to {} of {}".format(*spurious, enriched["novel"]["seeds"][0]["n"]) in text
 
 
 def test_the_readme_tells_what_the_demo_costs() -> None:
