@@ -15,7 +15,10 @@ SCRIPT = Path(__file__).parent.parent / "examples" / "exercise.py"
 
 def test_the_exercise_runs_to_its_end(tmp_path, engine) -> None:
     data = tmp_path / "data.json"
-    data.write_text(json.dumps([to_row(example) for example in built_in().examples[:60]]))
+    short = [
+        example for example in built_in().examples[:200] if len(example.schema) < 200
+    ]  # the tiny model reads little
+    data.write_text(json.dumps([to_row(example) for example in short[:60]]))
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(data), "--test-size", "6", "--batch-size", "16", "--examples", "48"],
         env={**os.environ, "TINKER_BASE_URL": engine.base_url, "TINKER_API_KEY": engine.key},
