@@ -48,7 +48,7 @@ def test_the_demo_s_figures_in_sentences_are_read_from_results() -> None:
     text = " ".join((ROOT / "docs/experiments.md").read_text("utf-8").split())
     r = result("demo")
     assert f"{r['training']['examples']:,} examples" in text
-    novel = r["suites"]["exercise"] if "suites" in r else r["novel"]
+    novel = r["suites"]["exercise"]
     assert f"novel schemas: {novel['base']['matches']} of 5 before, {novel['tuned']['matches']} of 5 after" in text
     assert f"{round(r['seconds'] / 60)} minutes" in text
     assert f"{r['peak_memory_mib'] / 1024:.1f} GiB" in text
