@@ -86,6 +86,12 @@ def test_the_readme_tells_what_the_demo_costs() -> None:
     assert cost in (ROOT / "README.md").read_text("utf-8")
 
 
+def test_what_checking_data_takes_is_read_from_results() -> None:
+    quality = result("data-quality")
+    text = (ROOT / "docs/data.md").read_text("utf-8")
+    assert f"{quality['rows']:,} rows of the exercise's format took {quality['seconds']:.0f} seconds" in text
+
+
 def test_results_hold_no_rows_of_a_data_set() -> None:
     for path in (ROOT / "results").glob("*.json"):
         text = path.read_text("utf-8")
