@@ -92,6 +92,17 @@ def test_what_checking_data_takes_is_read_from_results() -> None:
     assert f"{quality['rows']:,} rows of the exercise's format took {quality['seconds']:.0f} seconds" in text
 
 
+def test_what_votes_gain_and_cost_is_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/evaluation.md").read_text("utf-8").split())
+    greedy = result("demo")["suites"]["novel"]["tuned"]
+    votes = result("votes")["evaluations"]["tuned-votes-5-repair"]
+    for figures, seconds in ((greedy, greedy["seconds"] / greedy["n"]), (votes, votes["per_question"]["seconds"])):
+        assert f"{figures['matches']} of {figures['n']}" in text
+        assert f"{seconds:.2f} seconds" in text
+        assert f"{figures['low']:.1%} to {figures['high']:.1%}".replace("%", " %") in text
+    assert f"`{result('votes')['command']}`" in text
+
+
 def test_results_hold_no_rows_of_a_data_set() -> None:
     for path in (ROOT / "results").glob("*.json"):
         text = path.read_text("utf-8")
