@@ -37,7 +37,7 @@ from tinkersql.evaluation import judge, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
-from tinkersql.prompts import Prompts, encode_datum
+from tinkersql.prompts import Prompts, encode_within
 from tinkersql.run import SHORTEST_EXAMPLE
 from tinkersql.settings import Settings
 from tinkersql.tuning import train
@@ -109,12 +109,8 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
             backend.model, rank=settings.rank, seed=cell.seed, train_unembed=False
         ).result()
         tokenizer = backend.tokenizer(trainer)
-        datums, tokens = [], 0
-        for example in enriched:
-            if tokens >= cell.tokens:
-                break
-            datums.append(encode_datum(tokenizer, prompts, example))
-            tokens += datums[-1].model_input.length
+        taken = enriched if cell.tokens else ()
+        datums, _ = encode_within(tokenizer, prompts, taken, cell.tokens, backend.context_length)
         training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None) if datums else None
         weights = trainer.save_weights_for_sampler("final").result().path
         sampler = service.create_sampling_client(model_path=weights).result()
@@ -153,11 +149,13 @@ def _group(recipe: str, learning_rate: float, tokens: int, batch: int, group: li
     by_exam: dict[str, Any] = {}
     for name in names:
         seeds = [rate(sum(o["exams"][name]["right"]), len(o["exams"][name]["right"])) for o in group]
+        causes = [o["exams"][name]["causes"] for o in group]
         spurious = [o["exams"][name].get("spurious_conditions") for o in group]
         by_exam[name] = {
             "mean": round(fmean(seed["rate"] for seed in seeds), 4),
             "seeds": seeds,
             "spurious_conditions": spurious,
+            "causes": causes,
         }
     return {
         "recipe": recipe,

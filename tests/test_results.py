@@ -76,6 +76,8 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
     assert f"{before} novel questions, against {after} by the recipe" in text
     assert f"It answered {earlier} novel questions." in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
+    [causes] = enriched["novel"]["causes"]
+    assert max(causes, key=causes.__getitem__) == "unknown_name"  # "most often with a column that the table … lacks"
     spurious = [exams["novel"]["spurious_conditions"][0] for exams in (plain, enriched)]
     assert "from {} to {} of {}".format(*spurious, enriched["novel"]["seeds"][0]["n"]) in text
 

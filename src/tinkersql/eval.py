@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinkersql import backend as backends
 from tinkersql import corpus
-from tinkersql._version import __version__
 from tinkersql.backend import Backend
 from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, printable
@@ -25,7 +23,7 @@ from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
-from tinkersql.runs import ResultFolder, RunFolder, command_line, now
+from tinkersql.runs import ResultFolder, RunFolder, made, now
 from tinkersql.settings import Settings
 
 if TYPE_CHECKING:
@@ -232,12 +230,7 @@ class _Findings:
     def to_dict(self) -> dict[str, Any]:
         return {
             "name": self.folder.path.name,
-            "created": self.created,
-            "finished": now(),
-            "seconds": time.monotonic() - self.started,
-            "tinkersql": __version__,
-            "sdk": version("tinker"),
-            "command": command_line(),
+            **made(self.created, self.started),
             "questions": self.exam.source,
             **self.model,
             "evaluations": self.evaluations,

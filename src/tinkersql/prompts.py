@@ -1,6 +1,6 @@
 """An example as text, and as a Tinker Datum."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,34 @@ def encode_datum(tokenizer: "PreTrainedTokenizerBase", prompts: Prompts, example
         model_input=types.ModelInput.from_ints(tokens[:-1]),
         loss_fn_inputs={"target_tokens": tokens[1:], "weights": weights[1:]},  # pyright: ignore[reportArgumentType]
     )
+
+
+def encode_within(
+    tokenizer: "PreTrainedTokenizerBase",
+    prompts: Prompts,
+    examples: Iterable[Example],
+    budget: int,
+    context_length: int | None,
+) -> "tuple[list[tinker.Datum], int]":
+    """The first examples as Datums, until they hold ``budget`` input tokens (0: all of them).
+
+    Returns:
+        The Datums, and how many examples were left out because they are longer than ``context_length`` (None: no
+        limit).
+    """
+    fitting: list[tinker.Datum] = []
+    tokens = left_out = 0
+    for example in examples:
+        if budget and tokens >= budget:
+            break
+        datum = encode_datum(tokenizer, prompts, example)
+        length = datum.model_input.length
+        if context_length is not None and length > context_length:
+            left_out += 1
+        else:
+            fitting.append(datum)
+            tokens += length
+    return fitting, left_out
 
 
 def stop_texts(tokenizer: "PreTrainedTokenizerBase", stops: Sequence[str]) -> list[str]:

@@ -6,13 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinkersql import backend as backends
 from tinkersql import corpus, report
-from tinkersql._version import __version__
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
@@ -22,8 +20,8 @@ from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, mem
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
-from tinkersql.prompts import Prompts, encode_datum
-from tinkersql.runs import RunFolder, command_line, now
+from tinkersql.prompts import Prompts, encode_within
+from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning import Training, checkpoint, train
 
@@ -153,12 +151,7 @@ class _Facts:
         pairs = [(before, "tuned") for before in self.predictions if before.startswith("base")]
         return {
             "name": self.name,
-            "created": self.created,
-            "finished": now(),
-            "seconds": time.monotonic() - self.started,
-            "tinkersql": __version__,
-            "sdk": version("tinker"),
-            "command": command_line(),
+            **made(self.created, self.started),
             "preset": self.preset,
             "backend": {"kind": backend.kind, "model": backend.model} if backend else None,
             "model": backend.provenance if backend else None,
@@ -228,19 +221,8 @@ class _Exam:
 
     def datums(self, examples: Sequence[Example]) -> "list[tinker.Datum]":
         """The examples that the budget takes, as Datums, without those that are longer than the model's context."""
-        context, budget, prompts = self.backend.context_length, self.settings.tokens, Prompts(self.settings.template)
-        fitting: list[tinker.Datum] = []
-        tokens = left_out = 0
-        for example in examples:
-            if budget and tokens >= budget:
-                break
-            datum = encode_datum(self.tokenizer, prompts, example)
-            length = datum.model_input.length
-            if context is not None and length > context:
-                left_out += 1
-                continue
-            fitting.append(datum)
-            tokens += length
+        context, budget = self.backend.context_length, self.settings.tokens
+        fitting, left_out = encode_within(self.tokenizer, Prompts(self.settings.template), examples, budget, context)
         if left_out:
             self._note(f"{left_out} training examples are longer than the model's {context} tokens and left out.")
         if not fitting:

@@ -6,9 +6,11 @@ import re
 import shlex
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -174,6 +176,23 @@ def now() -> str:
 def command_line() -> str:
     """The command that is running, to be repeated by a reader."""
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+
+
+def made(created: str, started: float) -> dict[str, Any]:
+    """When, by what and by which command a result was made, for ``result.json``.
+
+    Args:
+        created: The time when the work began, from `now`.
+        started: The same on ``time.monotonic``'s clock.
+    """
+    return {
+        "created": created,
+        "finished": now(),
+        "seconds": time.monotonic() - started,
+        "tinkersql": __version__,
+        "sdk": version("tinker"),
+        "command": command_line(),
+    }
 
 
 def _json(row: Mapping[str, Any]) -> str:

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tinkersql.cli.options import MapOption, line_breaks, mapping
+from tinkersql.cli.options import (
+    BackendOption,
+    BaseUrlOption,
+    MapOption,
+    ResultOption,
+    StopOption,
+    TemplateOption,
+    line_breaks,
+    mapping,
+)
 from tinkersql.cli.tables import print_comparisons, print_costs, print_evaluations, print_kinds
 from tinkersql.console import Terminal
 
@@ -31,10 +40,8 @@ def evaluate(
     model: Annotated[
         str | None, typer.Option(help="The base model: a hub name, a folder, or the service's name.")
     ] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="'embedded' (the default) or 'tinker' (hosted; needs TINKER_API_KEY).")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Any Tinker-compatible service.")] = None,
+    backend: BackendOption = None,
+    base_url: BaseUrlOption = None,
     method: Annotated[
         list[str] | None, typer.Option(help="'plain' (the default), 'few-shot' or 'retrieval'; repeatable.")
     ] = None,
@@ -58,18 +65,14 @@ def evaluate(
     map: MapOption = None,
     seed: Annotated[int | None, typer.Option(help="Of the split and of the sampling.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer.")] = None,
-    stop: Annotated[
-        list[str] | None, typer.Option(help="A text that ends an answer; repeatable; \\n is a line break.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="Prompt with {schema} and {question}; \\n is a line break.")
-    ] = None,
+    stop: StopOption = None,
+    template: TemplateOption = None,
     evaluation_workers: Annotated[int | None, typer.Option(help="Questions in flight.")] = None,
     judge_workers: Annotated[int | None, typer.Option(help="Processes comparing queries.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The folder to make, for predictions and result.json. [evals/DATE]")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+    json: ResultOption = False,
 ) -> None:
     """Score a model (base, checkpoint, with retrieval) or a file of predictions.
 

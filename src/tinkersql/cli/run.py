@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tinkersql.cli.options import MapOption, line_breaks, mapping
+from tinkersql.cli.options import (
+    BackendOption,
+    BaseUrlOption,
+    MapOption,
+    ResultOption,
+    StopOption,
+    TemplateOption,
+    line_breaks,
+    mapping,
+)
 from tinkersql.cli.tables import print_comparisons, print_evaluations
 from tinkersql.console import Terminal, printable
 from tinkersql.settings import PRESETS, resolve
@@ -32,10 +41,8 @@ def run(
     model: Annotated[
         str | None, typer.Option(help="A Llama-architecture hub name or folder; the service's name for it elsewhere.")
     ] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="'embedded' (the default) or 'tinker' (hosted; needs TINKER_API_KEY).")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="Any Tinker-compatible service.")] = None,
+    backend: BackendOption = None,
+    base_url: BaseUrlOption = None,
     test_size: Annotated[int | None, typer.Option(help=_help("Questions to measure on.", "test_size"))] = None,
     split: Annotated[
         str | None,
@@ -61,12 +68,8 @@ def run(
         bool | None, typer.Option(help=_help("Adapt the unembedding too.", "train_unembed"))
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help=_help("Longest answer.", "max_tokens"))] = None,
-    stop: Annotated[
-        list[str] | None, typer.Option(help="A text that ends an answer; repeatable; \\n is a line break.")
-    ] = None,
-    template: Annotated[
-        str | None, typer.Option(help="Prompt with {schema} and {question}; \\n is a line break.")
-    ] = None,
+    stop: StopOption = None,
+    template: TemplateOption = None,
     shots: Annotated[
         int | None, typer.Option(help=_help("Examples in the few-shot baseline; 0 skips it.", "shots"))
     ] = None,
@@ -84,7 +87,7 @@ def run(
     ] = None,
     name: Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")] = None,
     runs: Annotated[Path, typer.Option(help="Where run folders lie.")] = Path("runs"),
-    json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+    json: ResultOption = False,
 ) -> None:
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
     given: dict[str, Any] = {
