@@ -72,3 +72,17 @@ def test_a_mistake_costs_one_line_and_leaves_nothing_behind(folder, arguments, m
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr
     assert [path.name for path in folder.iterdir()] == ["rows.json"]
+
+
+def test_columns_of_other_names_are_mapped(folder) -> None:
+    (folder / "rows.csv").write_text(
+        "nl,ddl,sql\nWhich birds?,CREATE TABLE birds (name VARCHAR),SELECT name FROM birds\n"
+    )
+    done = enrich(
+        *("rows.csv", "out.jsonl", "--recipe", "declared-keys=1", "--map", "question=nl,context=ddl,answer=sql"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    row = json.loads((folder / "out.jsonl").read_text())
+    assert row["question"] == "Which birds?"
+    assert "PRIMARY KEY" in row["context"]

@@ -8,11 +8,9 @@ import typer
 
 from tinkersql.cli.data_check import check
 from tinkersql.cli.data_enrich import enrich
-from tinkersql.cli.options import JsonOption, MapOption, mapping
+from tinkersql.cli.options import DataArgument, JsonOption, MapOption, mapping
 from tinkersql.console import Terminal
 from tinkersql.errors import RunError
-
-DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
 
 app = typer.Typer(help="Fetch, make, describe, check, split and enrich question-and-SQL data.", no_args_is_help=True)
 app.command()(check)

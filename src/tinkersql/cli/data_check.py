@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tinkersql.cli.options import DataArgument, JsonOption, MapOption, mapping
 from tinkersql.console import Terminal, printable
 from tinkersql.errors import SettingsError
 
@@ -20,7 +21,7 @@ _LONGEST_EXAMPLE = 60
 
 
 def check(
-    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
+    data: DataArgument,
     clean: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write the data without its errors to a new .json or .jsonl file."),
@@ -29,7 +30,8 @@ def check(
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Processes that run golds (default: one for each core).")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    map: MapOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Run every gold on its schema, and find damaged, repeated and contradictory rows; --clean writes a sound copy."""
     from tinkersql import corpus
@@ -38,7 +40,7 @@ def check(
     if clean is not None:
         _refuse(clean, data, quality.SUFFIXES)
     terminal = Terminal()
-    loaded = corpus.load(data, terminal)
+    loaded = corpus.load(data, terminal, mapping(map))
     found = quality.audit(loaded.examples, terminal, workers or os.cpu_count() or 1)
     written = quality.clean(found, clean) if clean is not None else None
     if json:

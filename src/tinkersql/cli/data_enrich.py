@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tinkersql.cli.options import DataArgument, JsonOption, MapOption, mapping
 from tinkersql.console import Terminal, printable
 from tinkersql.errors import RunError, SettingsError
 
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 
 
 def enrich(
-    data: Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")],
+    data: DataArgument,
     out: Annotated[Path, typer.Argument(help="The .json or .jsonl file to write.")],
     recipe: Annotated[
         str, typer.Option(help="Recipes, separated by commas, with a share if need be: 'distractor-columns=0.5'.")
     ],
     seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    map: MapOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Change training rows by recipes (docs/data.md lists them), write them, and say what was changed.
 
@@ -35,7 +37,7 @@ def enrich(
     if not steps:
         raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.RECIPES)}")
     reporter = Terminal()
-    examples = corpus.load(data, reporter).examples
+    examples = corpus.load(data, reporter, mapping(map)).examples
     enriched = recipes.enrich(recipe, examples, seed, reporter=reporter)
     _write(out, [_row(example) for example in enriched.examples])
     if json:

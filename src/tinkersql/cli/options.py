@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+DataArgument = Annotated[str, typer.Argument(help="A file, 'built-in' or 'hub'.")]
 MapOption = Annotated[
     list[str] | None,
     typer.Option(

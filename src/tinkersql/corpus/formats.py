@@ -63,7 +63,7 @@ def _opening(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check --data, or use --data built-in") from None
+        raise DataError(f"{path}: no such file; give the path of a data file, or built-in") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
 
