@@ -38,9 +38,8 @@ from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
 from tinkersql.prompts import Prompts, encode_within
-from tinkersql.run import SHORTEST_EXAMPLE
 from tinkersql.settings import Settings
-from tinkersql.tuning import train
+from tinkersql.tuning import SHORTEST_EXAMPLE, Diary, Plan, train
 
 ROWS = 200
 """Questions of each of the two kinds of held-out rows."""
@@ -110,8 +109,8 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
         ).result()
         tokenizer = backend.tokenizer(trainer)
         taken = enriched if cell.tokens else ()
-        datums, _ = encode_within(tokenizer, prompts, taken, cell.tokens, backend.context_length)
-        training = train(trainer, datums, settings, reporter, lambda _: None, lambda _: None) if datums else None
+        _, datums, _ = encode_within(tokenizer, prompts, taken, cell.tokens, backend.context_length)
+        training = train(trainer, Plan(datums, settings), reporter, Diary()) if datums else None
         weights = trainer.save_weights_for_sampler("final").result().path
         sampler = service.create_sampling_client(model_path=weights).result()
         found: dict[str, Any] = {}

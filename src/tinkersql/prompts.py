@@ -69,14 +69,15 @@ def encode_within(
     examples: Iterable[Example],
     budget: int,
     context_length: int | None,
-) -> "tuple[list[tinker.Datum], int]":
+) -> "tuple[list[Example], list[tinker.Datum], int]":
     """The first examples as Datums, until they hold ``budget`` input tokens (0: all of them).
 
     Returns:
-        The Datums, and how many examples were left out because they are longer than ``context_length`` (None: no
-        limit).
+        The examples, the same as Datums, and how many were left out because they are longer than ``context_length``
+        (None: no limit).
     """
-    fitting: list[tinker.Datum] = []
+    taken: list[Example] = []
+    datums: list[tinker.Datum] = []
     tokens = left_out = 0
     for example in examples:
         if budget and tokens >= budget:
@@ -86,9 +87,10 @@ def encode_within(
         if context_length is not None and length > context_length:
             left_out += 1
         else:
-            fitting.append(datum)
+            taken.append(example)
+            datums.append(datum)
             tokens += length
-    return fitting, left_out
+    return taken, datums, left_out
 
 
 def stop_texts(tokenizer: "PreTrainedTokenizerBase", stops: Sequence[str]) -> list[str]:

@@ -7,30 +7,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinkersql import backend as backends
-from tinkersql import corpus, report
+from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
-from tinkersql.corpus import Corpus, Example, Split
-from tinkersql.corpus.recipes import Enriched, enrich
-from tinkersql.errors import DataError
+from tinkersql.corpus import Example
 from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
-from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
-from tinkersql.tuning import Training, checkpoint, train
-
-if TYPE_CHECKING:
-    import tinker
-
-
-SHORTEST_EXAMPLE = 20
-"""Tokens that no example falls short of, so that a budget in tokens bounds the examples that are made ready."""
+from tinkersql.tuning import Training, begin, gather, introduce
 
 
 def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -55,26 +45,25 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     suites = suites_of(settings.suites)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
-        data = corpus.load(settings.data, reporter, settings.map)
-        split = corpus.split(data, settings.test_size, settings.seed, settings.split)
-        enriched = enrich(settings.recipe, split.train, settings.seed, _most_examples(settings), reporter)
-    facts.data = _describe(data, split, enriched)
-    _introduce(resolved, facts.data, reporter)
+        material = gather(settings, reporter)
+    facts.data, split = material.facts, material.split
+    introduce(resolved, facts.data, reporter)
 
     folder = RunFolder.create(runs, name)
     try:
         folder.write_config(resolved)
-        with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
+        with (
+            folder.locked(),
+            backends.connect(settings, folder.store, reporter) as backend,
+            backend.service() as service,
+        ):
             facts.backend = backend
             with facts.phase("start"):
-                trainer = service.create_lora_training_client(
-                    backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
-                ).result()
-                tokenizer = backend.tokenizer(trainer)
-                base = trainer.save_weights_and_get_sampling_client().result()
+                sitting = begin(folder, material, settings, backend, service, reporter)
+                base = sitting.client.save_weights_and_get_sampling_client().result()
 
             reporter.heading("Before training")
-            exam = _Exam(settings, folder, facts, backend, tokenizer, split.train[:POOL], reporter)
+            exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)
             exam.take("base", base, split.test)
             if shots := min(settings.shots, len(split.train)):
                 exam.take("base", base, split.test, Method("few-shot", shots))
@@ -84,25 +73,20 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
 
             reporter.heading("Training")
             with facts.phase("train") as phase:
-                datums = exam.datums(enriched.examples)
-                facts.training = train(trainer, datums, settings, reporter, folder.add_metrics, folder.add_checkpoint)
+                facts.training = sitting.train(reporter)
                 phase["tokens"] = facts.training.tokens
-
             with facts.phase("save"):
-                state_path = trainer.save_state("final", overwrite=True).result().path
-                sampler_path = trainer.save_weights_for_sampler("final").result().path
-                done = facts.training
-                folder.add_checkpoint(checkpoint(done.steps, done.examples, "final", state_path, sampler_path))
+                weights = sitting.finish(facts.training)
 
             reporter.heading("After training")
-            tuned = service.create_sampling_client(model_path=sampler_path).result()
+            tuned = service.create_sampling_client(model_path=weights).result()
             exam.take("tuned", tuned, split.test)
             for suite, questions in suites.items():
                 exam.take("tuned", tuned, questions, suite=suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
             exam.take("tuned-renamed", tuned, again)
             asked = facts.predictions
-            facts.memory = memory(enriched.examples, asked["tuned"], asked["tuned-renamed"])
+            facts.memory = memory(material.enriched.examples, asked["tuned"], asked["tuned-renamed"])
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then, with what was saved: {folder.path}")
@@ -219,66 +203,9 @@ class _Exam:
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
 
-    def datums(self, examples: Sequence[Example]) -> "list[tinker.Datum]":
-        """The examples that the budget takes, as Datums, without those that are longer than the model's context."""
-        context, budget = self.backend.context_length, self.settings.tokens
-        fitting, left_out = encode_within(self.tokenizer, Prompts(self.settings.template), examples, budget, context)
-        if left_out:
-            self._note(f"{left_out} training examples are longer than the model's {context} tokens and left out.")
-        if not fitting:
-            raise DataError(f"no training example fits the model's {context} tokens; use a model that reads more")
-        self.facts.data["trained_on"] = len(fitting)
-        if len(fitting) + left_out < self.facts.data["train"]:
-            self._note(
-                f"Training takes {len(fitting):,} examples, chosen at random by the seed; {self.facts.data['train']:,} "
-                "rows were there (--tokens 0 --examples 0 takes them all)."
-            )
-        return fitting
-
     def _note(self, text: str) -> None:
         self.facts.data["notes"].append(text)
         self.reporter.say(f"  {text}")
-
-
-def _most_examples(settings: Settings) -> int | None:
-    """How many examples the budget can take at most; None where it has no bound."""
-    bounds = [settings.examples, settings.tokens // SHORTEST_EXAMPLE]
-    return min((bound for bound in bounds if bound), default=None)
-
-
-def _describe(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
-    notes = list(split.notes)
-    if enriched.counts:
-        notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
-    return {
-        "source": data.source,
-        "sha256": data.sha256,
-        "examples": len(data.examples),
-        "train": len(split.train),
-        "test": len(split.test),
-        "trained_on": 0,
-        "left_out": len(split.left_out),
-        "split": split.by,
-        "leaks": split.leaks.to_dict(),
-        "recipes": enriched.counts,
-        "kinds": corpus.count_kinds(data.examples),
-        "notes": notes,
-    }
-
-
-def _introduce(resolved: Resolved, data: dict[str, Any], reporter: Reporter) -> None:
-    reporter.heading("Data")
-    reporter.say(f"  {data['source']}, sha256 {data['sha256'][:12]}…")
-    reporter.say(f"  {data['examples']:,} examples: {data['train']:,} to train on, {data['test']:,} to test on")
-    total = sum(data["kinds"].values())
-    reporter.say("  " + ", ".join(f"{kind} {count / total:.0%}" for kind, count in data["kinds"].items()))
-    for note in data["notes"]:
-        reporter.say(f"  {note}")
-    reporter.heading("Settings")
-    reporter.say(f"  preset {resolved.preset}")
-    for name, entry in resolved.to_dict().items():
-        if not entry["source"].startswith("preset"):
-            reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")
 
 
 def _peak_memory_mib() -> float:

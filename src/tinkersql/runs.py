@@ -1,5 +1,6 @@
 """Folders of results, of a run or of an evaluation: each file is written as soon as its content is known."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,7 +8,8 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinkersql._version import __version__
+from tinkersql.config_file import to_toml
 from tinkersql.errors import RunError, SettingsError
 from tinkersql.settings import STOPS, Resolved, Settings
 
@@ -57,16 +60,22 @@ class ResultFolder:
 
     def write_predictions(self, name: str, predictions: Iterable[Mapping[str, Any]]) -> None:
         """``predictions-<name>.jsonl``: one line per question."""
-        self._write_text(f"predictions-{name}.jsonl", "".join(_json(row) + "\n" for row in predictions))
+        self.write_rows(f"predictions-{name}.jsonl", predictions)
 
     def write_result(self, result: Mapping[str, Any]) -> None:
         """``result.json``: everything that the report and other programs read."""
-        self._write("result.json", result)
+        self.write_json("result.json", result)
 
-    def _write(self, name: str, value: Mapping[str, Any]) -> None:
-        self._write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a document: the whole of it, or nothing."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
-    def _write_text(self, name: str, text: str) -> None:
+    def write_rows(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write a ``.jsonl`` file: the whole of it, or nothing."""
+        self.write_text(name, "".join(_json(row) + "\n" for row in rows))
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file: the whole of it, or nothing."""
         # A reader, or a crash, never meets half a file.
         partial = self.path / f".{name}.partial"
         try:
@@ -107,6 +116,37 @@ class RunFolder(ResultFolder):
         cls.make(folder.store, "--runs folder")
         return folder
 
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """A run that was begun before, to go on with.
+
+        Raises:
+            RunError: No run lies there, or another version of tinkersql began it.
+        """
+        folder = cls(path.absolute())
+        folder.read_settings()
+        version = folder._read_json("config.json").get("tinkersql")
+        if version != __version__:
+            raise RunError(
+                f"{path}: begun by tinkersql {version}, and this is {__version__}: go on with that version "
+                f"(pip install tinkersql=={version}), or start a new run"
+            )
+        return folder
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from working in this folder; the lock ends with the process, however it ends.
+
+        Raises:
+            RunError: Another one works in it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunError(f"{self.path}: another process works on this run; wait for it, or stop it") from None
+            yield
+
     @property
     def store(self) -> Path:
         """Where the embedded server keeps this run's checkpoints."""
@@ -120,11 +160,38 @@ class RunFolder(ResultFolder):
         """
         known = {f.name for f in fields(Settings)}
         try:
-            entries = json.loads((self.path / "config.json").read_text(encoding="utf-8"))["settings"]
+            entries = self._read_json("config.json")["settings"]
             values: dict[str, Any] = {name: entry["value"] for name, entry in entries.items() if name in known}
             return replace(Settings(), **values | {"stops": tuple(values.get("stops", STOPS))})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise RunError(f"{self.path}: no run lies there; give the folder of one, such as runs/NAME") from None
+
+    def read_result(self) -> dict[str, Any]:
+        """What ``result.json`` holds; nothing while there is none.
+
+        Raises:
+            RunError: It is damaged.
+        """
+        try:
+            return self._read_json("result.json") if (self.path / "result.json").exists() else {}
+        except (OSError, ValueError):
+            raise RunError(f"{self.path / 'result.json'}: damaged; put it away to go on without it") from None
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        return json.loads((self.path / name).read_text(encoding="utf-8"))
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a ``.jsonl`` file, none where it does not exist; a last one that was cut short is dropped.
+
+        Raises:
+            RunError: Another line is damaged.
+        """
+        path = self.path / name
+        try:
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+            return [dict(json.loads(line)) for line in text.split("\n")[:-1]]  # whoever wrote the last may have died
+        except (OSError, ValueError, TypeError):
+            raise RunError(f"{path}: damaged") from None
 
     def tuned_model(self) -> str:
         """The ``tinker://`` path of the weights that training ended with.
@@ -132,35 +199,33 @@ class RunFolder(ResultFolder):
         Raises:
             RunError: Training has not ended, or the record of its checkpoints is damaged.
         """
-        path = self.path / "checkpoints.jsonl"
         try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-            saved = [str(row["sampler_path"]) for row in rows if row["sampler_path"]]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise RunError(f"{path}: damaged; name a checkpoint of the run with --checkpoint") from None
+            saved = [str(row["sampler_path"]) for row in self.rows("checkpoints.jsonl") if row["sampler_path"]]
+        except (RunError, KeyError):
+            raise RunError(
+                f"{self.path / 'checkpoints.jsonl'}: damaged; name a checkpoint of the run with --checkpoint"
+            ) from None
         if not saved:
             raise RunError(f"{self.path}: its training has not ended, so there is no tuned model to ask")
         return saved[-1]
 
     def write_config(self, resolved: Resolved) -> None:
-        """``config.json``: every setting with its source, and the command."""
+        """``config.json``: every setting with its source, and the command; ``config.toml``: the same to run again."""
         config = {
             "tinkersql": __version__,
             "command": command_line(),
             "preset": resolved.preset,
             "settings": resolved.to_dict(),
         }
-        self._write("config.json", config)
-
-    def add_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Append one training step to ``metrics.jsonl``."""
-        self._append("metrics.jsonl", metrics)
+        self.write_json("config.json", config)
+        self.write_text("config.toml", to_toml(resolved))
 
     def add_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Append one checkpoint to ``checkpoints.jsonl``, with the time."""
-        self._append("checkpoints.jsonl", {**checkpoint, "time": now()})
+        self.append("checkpoints.jsonl", {**checkpoint, "time": now()})
 
-    def _append(self, name: str, row: Mapping[str, Any]) -> None:
+    def append(self, name: str, row: Mapping[str, Any]) -> None:
+        """Append a line to a ``.jsonl`` file."""
         try:
             with (self.path / name).open("a", encoding="utf-8") as file:
                 file.write(_json(row) + "\n")

@@ -29,8 +29,11 @@ class Settings:
         test_size: Questions set aside to measure on.
         split: What training and test must not share: nothing (``row``), a ``table``, a ``schema`` or a ``template``.
         seed: Of the split, the order of training and the adapter's start.
-        examples: Training budget in examples; 0 means no bound but one epoch.
-        tokens: Training budget in input tokens; 0 means no bound but one epoch. The first bound that is met ends it.
+        examples: Training budget in examples. The first bound that is met ends a training; 0 is no bound.
+        tokens: Training budget in input tokens.
+        steps: Training budget in optimizer steps.
+        minutes: Training budget in minutes, which become a number of steps after the first five.
+        epochs: Passes over the training examples, if no other bound is met before; each in another order.
         recipe: Changes of the training examples, before the budget is taken; empty: none (`tinkersql.corpus.recipes`).
         batch_size: Examples per optimizer step.
         learning_rate: Adam's rate at the first step.
@@ -46,6 +49,7 @@ class Settings:
         evaluation_workers: Questions in flight at once.
         judge_workers: Processes that compare queries.
         save_every: Steps between checkpoints during training; 0 saves at the end only.
+        keep_checkpoints: Of the checkpoints during training, so many of the latest stay.
     """
 
     data: str = "hub"
@@ -58,6 +62,9 @@ class Settings:
     seed: int = 0
     examples: int = 0
     tokens: int = 250_000
+    steps: int = 0
+    minutes: float = 0.0
+    epochs: int = 1
     recipe: str = "full-schemas,value-case,mix-generated=0.5"
     batch_size: int = 8
     learning_rate: float = 1e-3
@@ -72,6 +79,7 @@ class Settings:
     evaluation_workers: int = 64
     judge_workers: int = 2
     save_every: int = 25
+    keep_checkpoints: int = 2
 
 
 PRESETS: dict[str, Settings] = {
@@ -89,6 +97,15 @@ PRESETS: dict[str, Settings] = {
 }
 
 
+_AT_LEAST_ONE = (
+    *("test_size", "epochs", "batch_size", "rank", "max_tokens", "evaluation_workers", "judge_workers"),
+    "keep_checkpoints",
+)
+_AT_LEAST_ZERO = ("examples", "tokens", "steps", "minutes", "shots", "save_every")
+_BUDGETS = ("examples", "steps", "minutes", "epochs")
+"""Whoever gives one of these means it in place of the preset's tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """Settings together with the preset and each value's source (``preset cpu``, ``--rank``, ``rescaled …``)."""
@@ -104,8 +121,10 @@ class Resolved:
         }
 
 
-def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
-    """Lay the user's changes over a preset.
+def resolve(
+    preset: str, changes: Mapping[str, Any], file: Mapping[str, Any] | None = None, file_name: str = ""
+) -> Resolved:
+    """Lay the user's changes over those of a configuration file, and both over a preset.
 
     A changed batch size without a learning rate rescales the preset's own rate by √(new/old), the square-root rule
     that the exercise recommends for Adam.
@@ -113,6 +132,8 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
     Args:
         preset: ``cpu`` or ``exercise``.
         changes: Values given by the user, by setting name; None means not given.
+        file: Values from a configuration file, by setting name.
+        file_name: The file, to be named as their source.
 
     Raises:
         SettingsError: An unknown preset or a value that makes no sense.
@@ -120,8 +141,13 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
     if preset not in PRESETS:
         raise SettingsError(f"--preset {preset}: no such preset; choose one of {', '.join(PRESETS)}")
     base = PRESETS[preset]
-    given = {name: value for name, value in changes.items() if value is not None}
-    sources = {f.name: _option(f.name) if f.name in given else f"preset {preset}" for f in fields(Settings)}
+    chosen = {name: value for name, value in changes.items() if value is not None}
+    given = dict(file or {}) | chosen
+    sources = (
+        {f.name: f"preset {preset}" for f in fields(Settings)}
+        | dict.fromkeys(file or {}, file_name)
+        | {name: _option(name) for name in chosen}
+    )
     values = {f.name: getattr(base, f.name) for f in fields(Settings)} | given
     if values["batch_size"] != base.batch_size and "learning_rate" not in given and values["batch_size"] > 0:
         values["learning_rate"] = base.learning_rate * math.sqrt(values["batch_size"] / base.batch_size)
@@ -129,8 +155,8 @@ def resolve(preset: str, changes: Mapping[str, Any]) -> Resolved:
         sources["learning_rate"] = f"rescaled from {base.learning_rate:g} by {ratio}, because the batch size changed"
     if values["data"] == "built-in" and "recipe" not in given:
         values["recipe"], sources["recipe"] = "", "--data built-in, which is made without these faults"
-    if "examples" in given and "tokens" not in given:
-        values["tokens"], sources["tokens"] = 0, "--examples"
+    if (budget := [name for name in _BUDGETS if name in given]) and "tokens" not in given:
+        values["tokens"], sources["tokens"] = 0, f"{_option(budget[0])} is the budget"
     if values["base_url"] and "backend" not in given:
         values["backend"], sources["backend"] = "url", "--base-url"
     settings = Settings(**values)
@@ -154,11 +180,11 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    for name in ("test_size", "batch_size", "rank", "max_tokens", "evaluation_workers", "judge_workers"):
+    for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must be at least 1")
-    for name in ("examples", "tokens", "shots", "save_every"):
-        if getattr(settings, name) < 0:
+    for name in _AT_LEAST_ZERO:
+        if not 0 <= getattr(settings, name) < math.inf:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must not be negative")
     if not (0 < settings.learning_rate < math.inf):
         raise SettingsError(f"--learning-rate {settings.learning_rate:g}: must be a positive number, such as 0.001")

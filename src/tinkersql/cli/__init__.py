@@ -15,6 +15,7 @@ from tinkersql.cli.eval import evaluate
 from tinkersql.cli.report import report
 from tinkersql.cli.run import run
 from tinkersql.cli.serve import serve
+from tinkersql.cli.train import train
 from tinkersql.errors import Interrupted, TinkersqlError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(run)
+app.command("train")(train)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("serve")(serve)

@@ -1,129 +1,43 @@
 """``tinkersql run``: the whole exercise."""
 
 import json as jsonlib
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 
-from tinkersql.cli.options import (
-    BackendOption,
-    BaseUrlOption,
-    MapOption,
-    ResultOption,
-    StopOption,
-    TemplateOption,
-    line_breaks,
-    mapping,
-)
+from tinkersql.cli.options import ResultOption
+from tinkersql.cli.settings import ConfigOption, NameOption, PresetOption, RunsOption, with_settings
 from tinkersql.cli.tables import print_comparisons, print_evaluations
+from tinkersql.config_file import request
 from tinkersql.console import Terminal, printable
-from tinkersql.settings import PRESETS, resolve
 
-_DEFAULTS, _EXERCISE = PRESETS["cpu"], PRESETS["exercise"]
 _SIDE_BY_SIDE = 10
 """Of a suite with more questions only the figures are printed."""
 
 
-def _help(text: str, name: str) -> str:
-    return f"{text} [cpu: {getattr(_DEFAULTS, name)}, exercise: {getattr(_EXERCISE, name)}]"
-
-
-def run(
-    data: Annotated[
-        str | None,
-        typer.Option(help="A JSON, .jsonl, .csv or .parquet file; 'built-in'; or 'hub' (the default)."),
-    ] = None,
-    map: MapOption = None,
-    preset: Annotated[str, typer.Option(help="'cpu' for a laptop, 'exercise' for the course's own values.")] = "cpu",
-    model: Annotated[
-        str | None, typer.Option(help="A Llama-architecture hub name or folder; the service's name for it elsewhere.")
-    ] = None,
-    backend: BackendOption = None,
-    base_url: BaseUrlOption = None,
-    test_size: Annotated[int | None, typer.Option(help=_help("Questions to measure on.", "test_size"))] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(help=_help("What training and test do not share: 'row', 'table', 'schema', 'template'.", "split")),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of split, order of training and adapter.")] = None,
-    examples: Annotated[
-        int | None, typer.Option(help=_help("Training budget in examples; 0 is one epoch.", "examples"))
-    ] = None,
-    tokens: Annotated[
-        int | None, typer.Option(help=_help("Training budget in tokens; 0 is one epoch.", "tokens"))
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="Changes of the training examples, such as 'full-schemas,mix-generated'.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help=_help("Examples per step; rescales the learning rate.", "batch_size"))
-    ] = None,
-    learning_rate: Annotated[float | None, typer.Option(help=_help("Adam's rate.", "learning_rate"))] = None,
-    schedule: Annotated[str | None, typer.Option(help=_help("'constant' or 'linear' decay.", "schedule"))] = None,
-    rank: Annotated[int | None, typer.Option(help=_help("LoRA rank.", "rank"))] = None,
-    train_unembed: Annotated[
-        bool | None, typer.Option(help=_help("Adapt the unembedding too.", "train_unembed"))
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help=_help("Longest answer.", "max_tokens"))] = None,
-    stop: StopOption = None,
-    template: TemplateOption = None,
-    shots: Annotated[
-        int | None, typer.Option(help=_help("Examples in the few-shot baseline; 0 skips it.", "shots"))
-    ] = None,
-    suites: Annotated[
-        str | None, typer.Option(help=_help("Novel-schema questions to ask as well; '' asks none.", "suites"))
-    ] = None,
-    evaluation_workers: Annotated[
-        int | None, typer.Option(help=_help("Questions in flight.", "evaluation_workers"))
-    ] = None,
-    judge_workers: Annotated[
-        int | None, typer.Option(help=_help("Processes comparing queries.", "judge_workers"))
-    ] = None,
-    save_every: Annotated[
-        int | None, typer.Option(help=_help("Steps between checkpoints; 0: only at the end.", "save_every"))
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")] = None,
-    runs: Annotated[Path, typer.Option(help="Where run folders lie.")] = Path("runs"),
+def _run(
+    given: Mapping[str, Any],
+    *,
+    config: ConfigOption = None,
+    preset: PresetOption = None,
+    name: NameOption = None,
+    runs: RunsOption = None,
     json: ResultOption = False,
 ) -> None:
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
-    given: dict[str, Any] = {
-        "data": data,
-        "map": mapping(map) or None,
-        "model": model,
-        "backend": backend,
-        "base_url": base_url,
-        "test_size": test_size,
-        "split": split,
-        "seed": seed,
-        "examples": examples,
-        "tokens": tokens,
-        "recipe": recipe,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "schedule": schedule,
-        "rank": rank,
-        "train_unembed": train_unembed,
-        "max_tokens": max_tokens,
-        "stops": tuple(line_breaks(text) for text in stop) if stop else None,
-        "template": line_breaks(template) if template is not None else None,
-        "shots": shots,
-        "suites": suites,
-        "evaluation_workers": evaluation_workers,
-        "judge_workers": judge_workers,
-        "save_every": save_every,
-    }
-    resolved = resolve(preset, given)
+    asked = request(config, given, preset, runs, name)
     from tinkersql.run import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
 
-    folder, result = main_path(resolved, runs, name or datetime.now().strftime("%Y-%m-%d-%H%M%S"), Terminal())
+    folder, result = main_path(asked.resolved, asked.runs, asked.name, Terminal())
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:
         _print_summary(result, folder.path)
+
+
+run = with_settings(_run)
 
 
 def _print_summary(result: dict[str, Any], folder: Path) -> None:

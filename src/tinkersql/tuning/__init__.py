@@ -1,5 +1,20 @@
-"""Fine-tuning through a Tinker training client."""
+"""Fine-tuning through a Tinker training client, in sittings that can be stopped and resumed at any step."""
 
-from tinkersql.tuning.loop import Training, checkpoint, train
+from tinkersql.tuning.loop import Diary, Training, train
+from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, gather, introduce
+from tinkersql.tuning.plan import Plan
+from tinkersql.tuning.sitting import Sitting, begin, resume
 
-__all__ = ["Training", "checkpoint", "train"]
+__all__ = [
+    "SHORTEST_EXAMPLE",
+    "Diary",
+    "Material",
+    "Plan",
+    "Sitting",
+    "Training",
+    "begin",
+    "gather",
+    "introduce",
+    "resume",
+    "train",
+]

@@ -4,14 +4,14 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tinkersql.console import Reporter
 from tinkersql.errors import Interrupted
-from tinkersql.settings import Settings
+from tinkersql.tuning.plan import TIMED_STEPS, Plan
 
 if TYPE_CHECKING:
     import tinker
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 STEPS_AHEAD = 1
 """Steps submitted before the oldest result is awaited, so that the service never waits for the client."""
 
-LATEST = "latest"
-"""Name of the checkpoint that is overwritten while training goes on."""
+Row = Mapping[str, Any]
+"""A line of a ``.jsonl`` file in the run folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training did.
+    """What a training did, all its sittings together.
 
     Attributes:
         examples: Examples seen.
         steps: Optimizer steps.
         first_loss: Mean negative log-likelihood per completion token at the first step, in nats.
         final_loss: The same, averaged over the last tenth of the steps.
-        seconds: Wall-clock time, checkpoints included.
+        seconds: The steps' wall-clock time, with that of checkpoints in between.
         tokens: Input tokens seen.
         completion_tokens: Tokens that carried weight.
         tokens_per_second: ``tokens / seconds``.
@@ -52,6 +52,19 @@ class Training:
         return asdict(self)
 
 
+class Diary:
+    """Told what happens in a training; this one keeps nothing, and those of a run folder write it down."""
+
+    def planned(self, plan: Plan) -> None:
+        """The number of steps is known now."""
+
+    def step(self, row: Row) -> None:
+        """A step has ended: a line of ``metrics.jsonl``."""
+
+    def saved(self, row: Row) -> None:
+        """A checkpoint has been saved: a line of ``checkpoints.jsonl``."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     number: int
@@ -63,62 +76,24 @@ class _Step:
 
 def train(
     client: "tinker.TrainingClient",
-    data: "Sequence[tinker.Datum]",
-    settings: Settings,
+    plan: Plan,
     reporter: Reporter,
-    on_step: Callable[[Mapping[str, Any]], None],
-    on_checkpoint: Callable[[Mapping[str, Any]], None],
+    diary: Diary,
+    done: Sequence[Row] = (),
 ) -> Training:
-    """Take one pass over ``data``, in its order: cross-entropy on the completions, Adam.
+    """Take the plan's steps: cross-entropy on the completions, Adam.
 
     Args:
-        client: A fresh training client.
-        data: Examples as Datums; at least one.
-        settings: ``batch_size``, ``learning_rate``, ``schedule`` and ``save_every`` are read.
+        client: A training client that has taken the steps in ``done``, and no others.
+        plan: The examples and rates of each step; its settings say how often a checkpoint is saved.
         reporter: Shows rate, loss and time left.
-        on_step: Receives one line of ``metrics.jsonl`` per step.
-        on_checkpoint: Receives one line of ``checkpoints.jsonl`` per checkpoint.
+        diary: Told of each step and checkpoint.
+        done: The lines of ``metrics.jsonl`` of the steps that are done.
 
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    started = time.monotonic()
-    steps = -(-len(data) // settings.batch_size)
-    metrics: list[dict[str, Any]] = []
-    in_flight: deque[_Step] = deque()
-
-    with _ctrl_c_noted(reporter) as stopping, reporter.track("train", len(data), "examples") as advance:
-
-        def finish(left: int) -> None:
-            """Await the oldest steps until only ``left`` are in flight."""
-            while len(in_flight) > left:
-                step = in_flight.popleft()
-                metrics.append(_finish(step, metrics, started))
-                on_step(metrics[-1])
-                advance(len(step.batch), f"loss {metrics[-1]['loss']:.3f}")
-
-        def save(kind: str) -> str:
-            finish(left=0)
-            path = client.save_state(LATEST, overwrite=True).result().path
-            on_checkpoint(checkpoint(metrics[-1]["step"], metrics[-1]["examples"], kind, path))
-            return path
-
-        for number in range(1, steps + 1):
-            in_flight.append(_submit(client, data, settings, number, steps))
-            finish(left=STEPS_AHEAD if number < steps else 0)
-            if stopping.is_set():
-                path = save("interrupted")
-                raise Interrupted(f"stopped after step {number} of {steps}; the checkpoint {path} stays")
-            if settings.save_every and number % settings.save_every == 0 and number < steps:
-                save("periodic")
-    return _summary(metrics, time.monotonic() - started)
-
-
-def learning_rate_at(settings: Settings, step: int, steps: int) -> float:
-    """The rate of a step, counted from 1: constant, or falling linearly so that the step after the last would be 0."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * (1 - (step - 1) / steps)
+    return _Loop(client, plan, reporter, diary, list(done)).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
@@ -130,6 +105,101 @@ def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_pat
         "state_path": state_path,
         "sampler_path": sampler_path,
     }
+
+
+class _Loop:
+    def __init__(
+        self, client: "tinker.TrainingClient", plan: Plan, reporter: Reporter, diary: Diary, metrics: list[Row]
+    ) -> None:
+        self.client = client
+        self.plan = plan
+        self.reporter = reporter
+        self.diary = diary
+        self.metrics = metrics
+        self.in_flight: deque[_Step] = deque()
+        self.last = time.monotonic()
+        """When the step before ended."""
+
+    def run(self) -> Training:
+        save_every = self.plan.settings.save_every
+        seen = self.metrics[-1]["examples"] if self.metrics else 0
+        with (
+            _ctrl_c_noted(self.reporter) as stopping,
+            self.reporter.track("train", self.plan.examples, "examples") as self.advance,
+        ):
+            self.advance(seen)
+            self.last = time.monotonic()
+            first = number = len(self.metrics) + 1
+            while self.plan.has(number):
+                self.in_flight.append(self._submit(number))
+                self._finish(STEPS_AHEAD if self.plan.has(number + 1) else 0)
+                if self.plan.steps is None and number == first + TIMED_STEPS - 1:
+                    self._fix_steps(number)
+                if stopping.is_set():
+                    path = self._save("interrupted")
+                    whole = f" of {self.plan.steps}" if self.plan.steps else ""
+                    raise Interrupted(f"stopped after step {number}{whole}; the checkpoint {path} stays")
+                if save_every and number % save_every == 0 and self.plan.has(number + 1):
+                    self._save("periodic")
+                number += 1
+        return _summary(self.metrics)
+
+    def _submit(self, number: int) -> _Step:
+        from tinker import types
+
+        batch, rate = self.plan.batch(number), self.plan.rate(number)
+        forward_backward = self.client.forward_backward(batch, "cross_entropy")
+        optim = self.client.optim_step(types.AdamParams(learning_rate=rate))
+        return _Step(number, rate, batch, forward_backward, optim)
+
+    def _finish(self, left: int) -> None:
+        """Await the oldest steps until only ``left`` are in flight."""
+        while len(self.in_flight) > left:
+            row = self._result(self.in_flight.popleft())
+            self.metrics.append(row)
+            self.diary.step(row)
+            self.advance(row["examples"] - (self.metrics[-2]["examples"] if row["step"] > 1 else 0), _note(row))
+
+    def _result(self, step: _Step) -> Row:
+        """Await a step's results and word them as a line of ``metrics.jsonl``."""
+        output = step.forward_backward.result()
+        step.optim.result()
+        weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
+        before = self.metrics[-1] if self.metrics else {"examples": 0, "elapsed": 0.0}
+        now = time.monotonic()
+        seconds, self.last = now - self.last, now
+        return {
+            "step": step.number,
+            "examples": before["examples"] + len(step.batch),
+            "loss": output.metrics["loss:sum"] / max(weighted, 1),
+            "learning_rate": step.learning_rate,
+            "tokens": sum(datum.model_input.length for datum in step.batch),
+            "completion_tokens": weighted,
+            "seconds": seconds,
+            "elapsed": before["elapsed"] + seconds,
+        }
+
+    def _save(self, kind: str) -> str:
+        self._finish(0)
+        row = self.metrics[-1]
+        # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
+        path = self.client.save_state(f"step-{row['step']:06d}", overwrite=True).result().path
+        self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
+        return path
+
+    def _fix_steps(self, number: int) -> None:
+        """Turn the minutes that are left into steps, by the mean of the timed ones without the first."""
+        self._finish(0)
+        timed = self.metrics[-TIMED_STEPS + 1 :]
+        each = sum(row["seconds"] for row in timed) / len(timed)
+        left = self.plan.settings.minutes * 60 - self.metrics[-1]["elapsed"]
+        self.plan.fix(number + max(0, int(left / each)))
+        self.diary.planned(self.plan)
+        self.reporter.say(f"  {self.plan.settings.minutes:g} minutes are {self.plan.steps:,} steps of {each:.2f} s")
+
+
+def _note(row: Row) -> str:
+    return f"loss {row['loss']:.3f}"
 
 
 @contextmanager
@@ -153,39 +223,10 @@ def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _submit(
-    client: "tinker.TrainingClient", data: "Sequence[tinker.Datum]", settings: Settings, number: int, steps: int
-) -> _Step:
-    from tinker import types
-
-    batch = data[(number - 1) * settings.batch_size : number * settings.batch_size]
-    rate = learning_rate_at(settings, number, steps)
-    forward_backward = client.forward_backward(list(batch), "cross_entropy")
-    optim = client.optim_step(types.AdamParams(learning_rate=rate))
-    return _Step(number, rate, batch, forward_backward, optim)
-
-
-def _finish(step: _Step, done: Sequence[Mapping[str, Any]], started: float) -> dict[str, Any]:
-    """Await a step's results and word them as a line of ``metrics.jsonl``."""
-    output = step.forward_backward.result()
-    step.optim.result()
-    weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
-    elapsed = time.monotonic() - started
-    return {
-        "step": step.number,
-        "examples": (done[-1]["examples"] if done else 0) + len(step.batch),
-        "loss": output.metrics["loss:sum"] / max(weighted, 1),
-        "learning_rate": step.learning_rate,
-        "tokens": sum(datum.model_input.length for datum in step.batch),
-        "completion_tokens": weighted,
-        "seconds": elapsed - (done[-1]["elapsed"] if done else 0.0),
-        "elapsed": elapsed,
-    }
-
-
-def _summary(metrics: Sequence[Mapping[str, Any]], seconds: float) -> Training:
+def _summary(metrics: Sequence[Row]) -> Training:
     tail = metrics[-max(1, len(metrics) // 10) :]
     tokens = sum(m["tokens"] for m in metrics)
+    seconds = metrics[-1]["elapsed"]
     return Training(
         examples=metrics[-1]["examples"],
         steps=len(metrics),

@@ -1,0 +1,101 @@
+"""The options that stand for settings: the same for every command that trains."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tinkersql.cli.options import BackendOption, BaseUrlOption, MapOption, StopOption, TemplateOption, line_breaks
+from tinkersql.cli.options import mapping as joined
+from tinkersql.settings import PRESETS
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="A TOML file of settings; options of the command line come first.")
+]
+PresetOption = Annotated[str | None, typer.Option(help="'cpu' (the default) or 'exercise', the course's own values.")]
+NameOption = Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")]
+RunsOption = Annotated[Path | None, typer.Option(help="Where run folders lie; 'runs' by default.")]
+
+
+def _option(kind: Any, text: str, name: str = "") -> Any:
+    """An option of that type; with the ``name`` of a setting, its help tells the presets' values."""
+    if name:
+        cpu, exercise = (getattr(PRESETS[preset], name) for preset in ("cpu", "exercise"))
+        text += f" [cpu: {cpu}, exercise: {exercise}]" if cpu != exercise else f" [{cpu}]"
+    return Annotated[kind | None, typer.Option(help=text)]
+
+
+OPTIONS: dict[str, Any] = {
+    "data": _option(str, "A JSON, .jsonl, .csv or .parquet file; 'built-in'; or 'hub' (the default)."),
+    "map": MapOption,
+    "model": _option(str, "A Llama-architecture hub name or folder; the service's name for it elsewhere."),
+    "backend": BackendOption,
+    "base_url": BaseUrlOption,
+    "test_size": _option(int, "Questions to measure on.", "test_size"),
+    "split": _option(str, "What training and test do not share: 'row', 'table', 'schema', 'template'.", "split"),
+    "seed": _option(int, "Of split, order of training and adapter."),
+    "examples": _option(int, "Training budget in examples; the first budget that is met ends it.", "examples"),
+    "tokens": _option(int, "Training budget in tokens; 0 is none.", "tokens"),
+    "steps": _option(int, "Training budget in optimizer steps.", "steps"),
+    "minutes": _option(float, "Training budget in minutes.", "minutes"),
+    "epochs": _option(int, "Passes over the training examples, if no other budget is met before.", "epochs"),
+    "recipe": _option(str, "Changes of the training examples, such as 'full-schemas,mix-generated'."),
+    "batch_size": _option(int, "Examples per step; rescales the learning rate.", "batch_size"),
+    "learning_rate": _option(float, "Adam's rate.", "learning_rate"),
+    "schedule": _option(str, "'constant' or 'linear' decay.", "schedule"),
+    "rank": _option(int, "LoRA rank.", "rank"),
+    "train_unembed": _option(bool, "Adapt the unembedding too.", "train_unembed"),
+    "max_tokens": _option(int, "Longest answer.", "max_tokens"),
+    "stop": StopOption,
+    "template": TemplateOption,
+    "shots": _option(int, "Examples in the few-shot baseline; 0 skips it.", "shots"),
+    "suites": _option(str, "Novel-schema questions to ask as well; '' asks none.", "suites"),
+    "evaluation_workers": _option(int, "Questions in flight.", "evaluation_workers"),
+    "judge_workers": _option(int, "Processes comparing queries.", "judge_workers"),
+    "save_every": _option(int, "Steps between checkpoints; 0: only at the end.", "save_every"),
+    "keep_checkpoints": _option(int, "Of these, so many of the latest stay.", "keep_checkpoints"),
+}
+"""By parameter name; each is the setting of that name, but ``stop``, which is ``stops``."""
+
+ABOUT_EVALUATION = ("shots", "suites", "evaluation_workers", "judge_workers", "stop", "max_tokens")
+"""Of no use to a command that only trains."""
+
+
+def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
+    """Give a command all of `OPTIONS`, but those in ``without``.
+
+    Args:
+        command: Its first argument takes what the user gave, by setting name; the others are options of its own.
+        without: Names in `OPTIONS`.
+    """
+    options = {name: kind for name, kind in OPTIONS.items() if name not in without}
+    own = list(inspect.signature(command).parameters.values())[1:]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in options.items()
+    ]
+
+    @wraps(command)
+    def wrapped(**values: Any) -> None:
+        given = {name: values.pop(name) for name in options}
+        command(_as_settings(given), **values)
+
+    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    wrapped.__signature__ = inspect.Signature([*added, *own])  # pyright: ignore[reportAttributeAccessIssue]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *own]}
+    return wrapped
+
+
+def _as_settings(given: dict[str, Any]) -> Mapping[str, Any]:
+    """What was given, under the names of the settings; the rest is left out."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    if "map" in changes:
+        changes["map"] = joined(changes["map"])
+    if "template" in changes:
+        changes["template"] = line_breaks(changes["template"])
+    if stops := changes.pop("stop", None):
+        changes["stops"] = tuple(line_breaks(text) for text in stops)
+    return changes

@@ -1,0 +1,96 @@
+"""Fine-tune, or go on with a fine-tuning that was stopped: `tinkersql train`, from top to bottom."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tinkersql import backend as backends
+from tinkersql import report
+from tinkersql.backend import Backend
+from tinkersql.console import Reporter
+from tinkersql.runs import RunFolder, made, now
+from tinkersql.settings import Resolved
+from tinkersql.tuning import Sitting, begin, gather, introduce, resume
+
+
+def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Read, split and change the data, and train on it.
+
+    Args:
+        resolved: The settings and where they come from.
+        runs: The folder that holds run folders.
+        name: This run's folder in it.
+        reporter: Shows what goes on.
+
+    Returns:
+        The run folder, and what its ``result.json`` holds.
+
+    Raises:
+        TinkersqlError: Whatever a user can mend; a training that has begun can be resumed.
+        Interrupted: Ctrl-C, after a checkpoint has been saved.
+    """
+    settings = resolved.settings
+    backends.check(settings)
+    RunFolder.check(runs, name)
+    created, started = now(), time.monotonic()
+    material = gather(settings, reporter)
+    introduce(resolved, material.facts, reporter)
+    folder = RunFolder.create(runs, name)
+    with folder.locked():
+        try:
+            folder.write_config(resolved)
+            with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
+                sitting = begin(folder, material, settings, backend, service, reporter)
+                result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
+                folder.write_result(result)
+                return folder, _go_on(folder, sitting, result, backend, reporter)
+        except BaseException:
+            if not folder.rows("metrics.jsonl"):
+                folder.discard()  # a run without a step leaves nothing behind
+            raise
+
+
+def go_on(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Resume the training of a run from its last checkpoint, or extend one that has ended.
+
+    Args:
+        path: The run folder.
+        more_steps: How many steps to add to a training that has ended.
+        reporter: Shows what goes on.
+
+    Raises:
+        TinkersqlError: Whatever a user can mend; the training can be resumed again.
+        Interrupted: Ctrl-C, after a checkpoint has been saved.
+    """
+    folder = RunFolder.open(path)
+    with folder.locked():
+        settings = folder.read_settings()
+        backends.check(settings)
+        started = time.monotonic()
+        with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
+            sitting = resume(folder, settings, backend, service, reporter, more_steps)
+            result = folder.read_result() | made(now(), started)
+            if more_steps and "tuned" in result.get("evaluations", {}):
+                reporter.say(
+                    "  The evaluations of this run are of its old weights; tinkersql eval measures the new ones"
+                )
+            return folder, _go_on(folder, sitting, result, backend, reporter)
+
+
+def _go_on(
+    folder: RunFolder, sitting: Sitting, result: dict[str, Any], backend: Backend, reporter: Reporter
+) -> dict[str, Any]:
+    """Train to the end and keep what came of it."""
+    reporter.heading("Training")
+    training = sitting.train(reporter)
+    checkpoint = sitting.finish(training)
+    result |= {
+        "backend": {"kind": backend.kind, "model": backend.model},
+        "model": dict(backend.provenance),
+        "training": training.to_dict(),
+        "checkpoint": checkpoint,
+        "finished": now(),
+    }
+    folder.write_result(result)
+    report.build(folder.path)
+    return result

@@ -1,0 +1,120 @@
+"""What a training is made from: data that has been read, split and changed by a recipe."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tinkersql import corpus
+from tinkersql.console import Reporter
+from tinkersql.corpus import Corpus, Split
+from tinkersql.corpus.recipes import Enriched, enrich
+from tinkersql.errors import DataError
+from tinkersql.prompts import Prompts, encode_within
+from tinkersql.settings import Resolved, Settings
+from tinkersql.tuning.plan import most_examples
+
+if TYPE_CHECKING:
+    import tinker
+    from transformers import PreTrainedTokenizerBase
+
+SHORTEST_EXAMPLE = 20
+"""Tokens that no example falls short of, so that a budget in tokens bounds the examples that are made ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Examples to train and to test on.
+
+    Attributes:
+        data: As it was read.
+        split: Of the data.
+        enriched: The training examples that the budget can take, changed by the recipe.
+        facts: About all three, for ``result.json``; ``notes`` holds what a reader of results must know.
+    """
+
+    data: Corpus
+    split: Split
+    enriched: Enriched
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def encode(
+        self,
+        tokenizer: "PreTrainedTokenizerBase",
+        settings: Settings,
+        context_length: int | None,
+        reporter: Reporter,
+    ) -> "tuple[list[corpus.Example], list[tinker.Datum]]":
+        """The examples of one pass within the budget, and the same as Datums; what that means goes into the facts.
+
+        Raises:
+            DataError: None fits the model's context.
+        """
+        examples, datums, left_out = encode_within(
+            tokenizer, Prompts(settings.template), self.enriched.examples, settings.tokens, context_length
+        )
+        if left_out:
+            self.note(f"{left_out} training examples are longer than the model's {context_length} tokens.", reporter)
+        if not datums:
+            raise DataError(f"no training example fits the model's {context_length} tokens: use one that reads more")
+        self.facts["trained_on"] = len(datums)
+        if len(datums) + left_out < self.facts["train"]:
+            self.note(
+                f"Training takes {len(datums):,} examples, chosen at random by the seed; {self.facts['train']:,} rows "
+                "were there (--epochs 1 takes them all).",
+                reporter,
+            )
+        return examples, datums
+
+    def note(self, text: str, reporter: Reporter) -> None:
+        """Keep and show what a reader of results must know."""
+        self.facts["notes"].append(text)
+        reporter.say(f"  {text}")
+
+
+def gather(settings: Settings, reporter: Reporter) -> Material:
+    """Read the data, split it, and let the recipe change what can be trained on.
+
+    Raises:
+        DataError: The data cannot be read, or is too small for the split.
+        SettingsError: The recipe does not suit the data.
+    """
+    data = corpus.load(settings.data, reporter, settings.map)
+    split = corpus.split(data, settings.test_size, settings.seed, settings.split)
+    most = most_examples(settings, SHORTEST_EXAMPLE)
+    enriched = enrich(settings.recipe, split.train, settings.seed, most, reporter)
+    return Material(data, split, enriched, _facts(data, split, enriched))
+
+
+def introduce(resolved: Resolved, facts: dict[str, Any], reporter: Reporter) -> None:
+    """Show what there is to train on, and the settings that somebody chose."""
+    reporter.heading("Data")
+    reporter.say(f"  {facts['source']}, sha256 {facts['sha256'][:12]}…")
+    reporter.say(f"  {facts['examples']:,} examples: {facts['train']:,} to train on, {facts['test']:,} to test on")
+    total = sum(facts["kinds"].values())
+    reporter.say("  " + ", ".join(f"{kind} {count / total:.0%}" for kind, count in facts["kinds"].items()))
+    for note in facts["notes"]:
+        reporter.say(f"  {note}")
+    reporter.heading("Settings")
+    reporter.say(f"  preset {resolved.preset}")
+    for name, entry in resolved.to_dict().items():
+        if not entry["source"].startswith("preset"):
+            reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")
+
+
+def _facts(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
+    notes = list(split.notes)
+    if enriched.counts:
+        notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
+    return {
+        "source": data.source,
+        "sha256": data.sha256,
+        "examples": len(data.examples),
+        "train": len(split.train),
+        "test": len(split.test),
+        "trained_on": 0,
+        "left_out": len(split.left_out),
+        "split": split.by,
+        "leaks": split.leaks.to_dict(),
+        "recipes": enriched.counts,
+        "kinds": corpus.count_kinds(data.examples),
+        "notes": notes,
+    }

@@ -1,0 +1,156 @@
+"""A training as files of its run folder, from which it can be resumed.
+
+train.jsonl         the examples of one pass, in the order of the first: a resume needs no other data
+plan.json           the hashes of data, examples and tokens, and the legs of the plan
+metrics.jsonl       one line per step
+checkpoints.jsonl   one line per checkpoint, written after it has been saved
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinkersql.cache import sha256_of
+from tinkersql.console import Reporter, printable
+from tinkersql.corpus import Corpus, Example, read_file, to_record
+from tinkersql.errors import DataError, RunError
+from tinkersql.runs import RunFolder
+from tinkersql.settings import Settings
+from tinkersql.tuning.loop import Diary, Row
+from tinkersql.tuning.plan import Leg, Plan, legs_of
+
+if TYPE_CHECKING:
+    import tinker
+
+_PLAN, _EXAMPLES, _METRICS, _CHECKPOINTS = "plan.json", "train.jsonl", "metrics.jsonl", "checkpoints.jsonl"
+ROLLING = ("periodic", "interrupted")
+"""The kinds of checkpoints of which only the latest stay."""
+
+
+class Record(Diary):
+    """Writes a training down as it goes on."""
+
+    def __init__(self, folder: RunFolder, service: "tinker.ServiceClient", keep: int) -> None:
+        """``keep``: how many of the latest checkpoints during training stay."""
+        self.folder = folder
+        self.keep = keep
+        self._rest = service.create_rest_client()
+
+    def begin(self, data: Corpus, examples: Sequence[Example], plan: Plan) -> None:
+        """Write down what is going to be trained on."""
+        self.folder.write_rows(_EXAMPLES, map(to_record, examples))
+        hashes = {
+            "data": data.sha256,
+            "examples": sha256_of(self.folder.path / _EXAMPLES),
+            "tokens": sha256_of_tokens(plan.datums),
+        }
+        self.folder.write_json(_PLAN, {"sha256": hashes, **plan.to_dict()})
+
+    def planned(self, plan: Plan) -> None:
+        """Write down the legs anew."""
+        document = json.loads((self.folder.path / _PLAN).read_text(encoding="utf-8"))
+        self.folder.write_json(_PLAN, document | plan.to_dict())
+
+    def step(self, row: Row) -> None:
+        """Append to ``metrics.jsonl``."""
+        self.folder.append(_METRICS, row)
+
+    def saved(self, row: Row) -> None:
+        """Append to ``checkpoints.jsonl``, and delete the checkpoint that is one too many."""
+        import tinker
+
+        self.folder.add_checkpoint(row)
+        rolling = [each["state_path"] for each in self.folder.rows(_CHECKPOINTS) if each["kind"] in ROLLING]
+        if row["kind"] in ROLLING and len(rolling) > self.keep:
+            with suppress(tinker.TinkerError):  # gone already, or kept by the service: nothing depends on it
+                self._rest.delete_checkpoint_from_tinker_path(rolling[-self.keep - 1]).result()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What an earlier sitting has left, as `read` finds it.
+
+    Attributes:
+        examples: Of one pass.
+        legs: Of the plan.
+        metrics: The lines of all steps that were noted.
+        checkpoints: The lines of all checkpoints, in the order in which they were saved.
+        tokens_sha256: Of the Datums.
+    """
+
+    examples: tuple[Example, ...]
+    legs: list[Leg]
+    metrics: list[dict[str, Any]]
+    checkpoints: list[dict[str, Any]]
+    tokens_sha256: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether the training came to its planned end."""
+        steps = [leg.steps for leg in self.legs]
+        return None not in steps and any(
+            row["kind"] == "final" and row["step"] == sum(step or 0 for step in steps) for row in self.checkpoints
+        )
+
+
+def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
+    """Read what an earlier sitting has left.
+
+    Raises:
+        RunError: Training had not begun, a file is damaged, or the data has changed since.
+    """
+    path = folder.path / _PLAN
+    if not path.is_file():
+        raise RunError(f"{folder.path}: its training had not begun, so there is nothing to resume; start it anew")
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        hashes, legs = document["sha256"], legs_of(document)
+        data_sha256, examples_sha256, tokens_sha256 = hashes["data"], hashes["examples"], hashes["tokens"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise RunError(f"{path}: damaged, so this run cannot be resumed; start a new one") from None
+    _check_data(settings, data_sha256, reporter)
+    try:
+        if sha256_of(folder.path / _EXAMPLES) != examples_sha256:
+            raise RunError(f"{folder.path / _EXAMPLES}: changed since training began, so this run cannot be resumed")
+        examples = read_file(folder.path / _EXAMPLES)
+    except (OSError, DataError) as error:
+        raise RunError(f"{folder.path / _EXAMPLES}: cannot be read ({printable(str(error))})") from None
+    checkpoints = folder.rows(_CHECKPOINTS)
+    folder.write_rows(_CHECKPOINTS, checkpoints)  # without a line that was cut short
+    return Left(examples, legs, folder.rows(_METRICS), checkpoints, tokens_sha256)
+
+
+def rewind(folder: RunFolder, left: Left, step: int) -> list[dict[str, Any]]:
+    """Forget the steps after ``step``, which are taken again; returns the lines of the others.
+
+    Raises:
+        RunError: Lines of earlier steps are missing.
+    """
+    kept = [row for row in left.metrics if row["step"] <= step]
+    if [row["step"] for row in kept] != list(range(1, step + 1)):
+        raise RunError(f"{folder.path / _METRICS}: steps before {step} are missing, so this run cannot be resumed")
+    folder.write_rows(_METRICS, kept)
+    return kept
+
+
+def sha256_of_tokens(datums: "Sequence[tinker.Datum]") -> str:
+    """The SHA-256 of all Datums' input tokens: it changes with the tokenizer, the template and the examples."""
+    digest = hashlib.sha256()
+    for datum in datums:
+        digest.update(json.dumps(datum.model_input.to_ints()).encode())
+    return digest.hexdigest()
+
+
+def _check_data(settings: Settings, sha256: str, reporter: Reporter) -> None:
+    """A data file that is still there must be the one that training began with."""
+    path = Path(settings.data)
+    if settings.data in ("hub", "built-in"):
+        return
+    if not path.is_file():
+        reporter.say(f"  {path} is not here; the examples of the run folder are used")
+    elif sha256_of(path) != sha256:
+        raise RunError(f"{path}: changed since the run began; put the old file back, or start a new run")

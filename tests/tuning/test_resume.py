@@ -1,0 +1,154 @@
+"""A training that was stopped, in whatever way, ends with the very weights of one that was not."""
+
+import json
+import os
+import random
+import shutil
+import signal
+from contextlib import suppress
+
+import psutil
+import pytest
+
+from tuning.conftest import ROWS, STEPS, Trainings, ended, server_of, wait_until
+
+SAME = ("step", "examples", "loss", "learning_rate", "tokens", "completion_tokens")
+
+
+def assert_same(trainings: Trainings, name: str, whole: str) -> None:
+    """Steps, rates, losses and final weights of a training are those of the undisturbed one."""
+    found, expected = ([[row[key] for key in SAME] for row in trainings.rows(each)] for each in (name, whole))
+    assert found == expected
+    assert len(found) == STEPS
+    assert trainings.weights(name) == trainings.weights(whole)
+
+
+def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None:
+    """Stop a training after a step: Ctrl-C, or kill the client, the server or both."""
+    wait_until(lambda: len(trainings.rows(name)) >= step, child)
+    with suppress(ProcessLookupError, psutil.NoSuchProcess, ValueError):
+        server = server_of(child)
+        if how == "ctrl-c":
+            child.send_signal(signal.SIGINT)
+        if how in ("server", "both"):
+            server.kill()
+        if how in ("client", "both"):
+            os.kill(child.pid, signal.SIGKILL)
+    child.communicate(timeout=120)
+
+
+def test_ctrl_c_and_resume(trainings: Trainings, whole: str) -> None:
+    child = trainings.start("stopped")
+    stop_at(trainings, "stopped", child, 10, "ctrl-c")
+    kept = trainings.rows("stopped", "checkpoints")[-1]
+    assert kept["kind"] == "interrupted"
+    assert kept["step"] == len(trainings.rows("stopped")) < STEPS
+    said = ended(trainings.resume("stopped"))
+    assert f"Going on after step {kept['step']} of {STEPS}" in said
+    assert_same(trainings, "stopped", whole)
+
+
+def test_a_killed_client_resumes_from_the_run_folder_alone(trainings: Trainings, whole: str) -> None:
+    child = trainings.start("killed")
+    stop_at(trainings, "killed", child, 20, "client")
+    assert child.returncode == -signal.SIGKILL
+    with (trainings.path("killed") / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 9')  # it died while it wrote
+    elsewhere = trainings.path("elsewhere")
+    shutil.copytree(trainings.path("killed"), elsewhere)
+    config = json.loads((elsewhere / "config.json").read_text())
+    config["settings"]["data"]["value"] = "/nowhere/ducks.json"  # as on another machine
+    (elsewhere / "config.json").write_text(json.dumps(config))
+    said = ended(trainings.resume("elsewhere"))
+    assert "the examples of the run folder are used" in said
+    assert_same(trainings, "elsewhere", whole)
+
+
+def test_of_the_checkpoints_in_between_only_the_latest_stay(trainings: Trainings, whole: str) -> None:
+    noted = trainings.rows(whole, "checkpoints")
+    assert [row["step"] for row in noted] == [*range(7, STEPS, 7), STEPS]
+    stored = sorted(path.name for path in trainings.checkpoint(whole, 0).parent.iterdir())
+    assert stored == ["final", "step-000049", "step-000056"]
+
+
+def test_a_truncated_checkpoint_is_passed_over(trainings: Trainings, whole: str) -> None:
+    shutil.copytree(trainings.path(whole), trainings.path("truncated"))
+    rows = trainings.rows("truncated", "checkpoints")
+    (trainings.path("truncated") / "checkpoints.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows[:-1])  # as if it had been killed before the end
+    )
+    damaged = trainings.checkpoint("truncated", -1) / "adapter_model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    said = " ".join(ended(trainings.resume("truncated")).split())
+    assert "The checkpoint of step 56 cannot be used" in said
+    assert "Going on after step 49" in said
+    assert_same(trainings, "truncated", whole)
+
+
+def test_without_any_checkpoint_it_begins_again(trainings: Trainings, whole: str) -> None:
+    child = trainings.start("early", "--save-every", "0")
+    stop_at(trainings, "early", child, 3, "both")
+    assert not trainings.rows("early", "checkpoints")
+    assert f"Going on after step 0 of {STEPS}" in ended(trainings.resume("early"))
+    assert_same(trainings, "early", whole)
+
+
+def test_a_training_that_has_ended_can_be_extended(trainings: Trainings, whole: str) -> None:
+    shutil.copytree(trainings.path(whole), trainings.path("extended"))
+    said = ended(trainings.resume("extended"), code=1)
+    assert said.splitlines()[-1].endswith("its training has come to its end; --more-steps N adds steps to it")
+    ended(trainings.resume("extended", "--more-steps", "5"))
+    rates = [row["learning_rate"] for row in trainings.rows("extended")]
+    assert rates[STEPS:] == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002])
+    assert rates[:STEPS] == [row["learning_rate"] for row in trainings.rows(whole)]
+    assert trainings.weights("extended") != trainings.weights(whole)
+    result = json.loads((trainings.path("extended") / "result.json").read_text())
+    assert result["training"]["steps"] == STEPS + 5
+
+
+def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
+    def refusal(name: str) -> str:
+        last = ended(trainings.resume(name), code=1).splitlines()[-1]
+        assert last.startswith("error: ")
+        return last
+
+    for name in ("data", "rows", "version", "plan"):
+        shutil.copytree(trainings.path(whole), trainings.path(name))
+    other = trainings.folder / "other.json"
+    other.write_text(json.dumps(ROWS[1:]))
+    for name, change in (("data", {"data": str(other)}), ("version", {})):
+        config = json.loads((trainings.path(name) / "config.json").read_text())
+        for key, value in change.items():
+            config["settings"][key]["value"] = value
+        config["tinkersql"] = "0.0.7" if name == "version" else config["tinkersql"]
+        (trainings.path(name) / "config.json").write_text(json.dumps(config))
+    examples = trainings.path("rows") / "train.jsonl"
+    examples.write_text(examples.read_text().replace("pond 3", "pond 4"))
+    (trainings.path("plan") / "plan.json").write_text("{}")
+    assert "other.json: changed since the run began" in refusal("data")
+    assert "pip install tinkersql==0.0.7" in refusal("version")
+    assert "train.jsonl: changed since training began" in refusal("rows")
+    assert "plan.json: damaged" in refusal("plan")
+    assert "no run lies there" in refusal("nothing-at-all")
+
+
+def test_two_processes_do_not_work_on_one_run(trainings: Trainings, whole: str) -> None:
+    child = trainings.start("contested", "--steps", "5000", "--epochs", "500")
+    wait_until(lambda: len(trainings.rows("contested")) >= 1, child)
+    assert "another process works on this run" in ended(trainings.resume("contested"), code=1)
+    child.send_signal(signal.SIGINT)
+    ended(child, code=130)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_random_kills(trainings: Trainings, whole: str, seed: int) -> None:
+    rng, name = random.Random(seed), f"killed-{seed}"
+    child = trainings.start(name)
+    while True:
+        at = rng.randint(len(trainings.rows(name)), STEPS)
+        stop_at(trainings, name, child, at, rng.choice(["ctrl-c", "client", "server", "both"]))
+        if child.returncode == 0:
+            break
+        child = trainings.resume(name) if (trainings.path(name) / "plan.json").exists() else trainings.start(name)
+    assert_same(trainings, name, whole)
