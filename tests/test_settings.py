@@ -25,7 +25,7 @@ def test_a_changed_batch_size_rescales_the_preset_s_own_rate_and_says_so(preset,
 
 def test_a_budget_in_examples_takes_the_place_of_the_preset_s_tokens() -> None:
     resolved = resolve("cpu", {"examples": 100})
-    assert (resolved.settings.tokens, resolved.sources["tokens"]) == (0, "--examples")
+    assert (resolved.settings.tokens, resolved.sources["tokens"]) == (0, "--examples is the budget")
     assert resolve("cpu", {"examples": 100, "tokens": 5000}).settings.tokens == 5000
 
 

@@ -132,7 +132,7 @@ def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
     assert "no run lies there" in refusal("nothing-at-all")
 
 
-def test_two_processes_do_not_work_on_one_run(trainings: Trainings, whole: str) -> None:
+def test_two_processes_do_not_work_on_one_run(trainings: Trainings) -> None:
     child = trainings.start("contested", "--steps", "5000", "--epochs", "500")
     wait_until(lambda: len(trainings.rows("contested")) >= 1, child)
     assert "another process works on this run" in ended(trainings.resume("contested"), code=1)
