@@ -212,6 +212,34 @@ def test_ctrl_c_in_training_keeps_a_checkpoint_and_what_was_measured(tmp_path, t
     wait_until(lambda: not server.is_running())
 
 
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny_model) -> None:
+    """Killed in the midst of training; what was measured before is not measured again."""
+    whole, expected, _ = finished
+    options = ["--test-size", "8", "--shots", "1", "--save-every", "10", "--json", *TRAINING]
+    child = subprocess.Popen(command(tmp_path, tiny_model, *options), stderr=subprocess.PIPE, text=True)
+    folder = tmp_path / "runs" / "ducks"
+    wait_until(lambda: len(lines(folder / "checkpoints.jsonl")) >= 1 or child.poll() is not None)
+    child.kill()
+    child.communicate(timeout=60)
+    asked_before = (folder / "predictions-base.jsonl").stat().st_mtime_ns
+    done = subprocess.run(
+        [sys.executable, "-m", "tinkersql", "run", "--resume", str(folder), "--json"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (folder / "predictions-base.jsonl").stat().st_mtime_ns == asked_before
+    for key in ("comparisons", "memory"):
+        assert result[key] == expected[key]
+    for name, figures in expected["evaluations"].items():
+        assert result["evaluations"][name]["verdicts"] == figures["verdicts"]
+    assert result["suites"].keys() == expected["suites"].keys()
+    assert [m["loss"] for m in lines(folder / "metrics.jsonl")] == [m["loss"] for m in lines(whole / "metrics.jsonl")]
+    assert (folder / "predictions-tuned.jsonl").read_bytes() == (whole / "predictions-tuned.jsonl").read_bytes()
+
+
 @pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_the_service(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)

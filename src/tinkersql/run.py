@@ -14,13 +14,16 @@ from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.corpus import Example
+from tinkersql.equivalence import Verdict
+from tinkersql.errors import RunError
 from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
-from tinkersql.tuning import Training, begin, gather, introduce
+from tinkersql.tuning import Material, Training, begin, gather, introduce, is_begun
+from tinkersql.tuning import resume as resume_training
 
 
 def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -42,16 +45,40 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     settings = resolved.settings
     backends.check(settings)
     RunFolder.check(runs, name)
-    suites = suites_of(settings.suites)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         material = gather(settings, reporter)
-    facts.data, split = material.facts, material.split
+    facts.data = material.facts
     introduce(resolved, facts.data, reporter)
-
     folder = RunFolder.create(runs, name)
+    folder.write_config(resolved)
+    return _exercise(folder, settings, material, facts, reporter)
+
+
+def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+    """Go on with an exercise that was stopped; what was measured before training is not measured again.
+
+    Raises:
+        TinkersqlError: Whatever a user can mend; the run can be resumed again.
+        Interrupted: Ctrl-C during training, after a checkpoint has been saved.
+    """
+    folder = RunFolder.open(path)
+    settings = folder.read_settings()
+    backends.check(settings)
+    facts = _Facts.restored(folder)
+    material = gather(settings, reporter)
+    if facts.data.get("sha256", material.data.sha256) != material.data.sha256:
+        raise RunError(f"{settings.data}: changed since the run began; put the old data back, or start a new run")
+    facts.data = material.facts | facts.data
+    return _exercise(folder, settings, material, facts, reporter)
+
+
+def _exercise(
+    folder: RunFolder, settings: Settings, material: Material, facts: "_Facts", reporter: Reporter
+) -> tuple[RunFolder, dict[str, Any]]:
+    """Measure, train, measure again."""
+    suites, split = suites_of(settings.suites), material.split
     try:
-        folder.write_config(resolved)
         with (
             folder.locked(),
             backends.connect(settings, folder.store, reporter) as backend,
@@ -59,8 +86,11 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
         ):
             facts.backend = backend
             with facts.phase("start"):
-                sitting = begin(folder, material, settings, backend, service, reporter)
-                base = sitting.client.save_weights_and_get_sampling_client().result()
+                if is_begun(folder):
+                    sitting = resume_training(folder, settings, backend, service, reporter)
+                else:
+                    sitting = begin(folder, material, settings, backend, service, reporter)
+                base = service.create_sampling_client(base_model=backend.model).result()
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)
@@ -76,20 +106,18 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 facts.training = sitting.train(reporter)
                 phase["tokens"] = facts.training.tokens
             with facts.phase("save"):
-                weights = sitting.finish(facts.training)
+                weights = folder.tuned_model() if sitting.ended else sitting.finish(facts.training)
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=weights).result()
-            exam.take("tuned", tuned, split.test)
+            answers = exam.take("tuned", tuned, split.test)
             for suite, questions in suites.items():
                 exam.take("tuned", tuned, questions, suite=suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
-            exam.take("tuned-renamed", tuned, again)
-            asked = facts.predictions
-            facts.memory = memory(material.enriched.examples, asked["tuned"], asked["tuned-renamed"])
+            facts.memory = memory(material.enriched.examples, answers, exam.take("tuned-renamed", tuned, again))
     except BaseException:
-        if facts.evaluations:
-            reporter.say(f"What was measured until then, with what was saved: {folder.path}")
+        if facts.evaluations or folder.rows("metrics.jsonl"):
+            reporter.say(f"What was measured until then stays; go on with: tinkersql run --resume {folder.path}")
         else:
             folder.discard()  # a run that measured nothing leaves nothing behind
         raise
@@ -112,11 +140,29 @@ class _Facts:
     data: dict[str, Any] = field(default_factory=dict)
     backend: Backend | None = None
     training: Training | None = None
-    predictions: dict[str, list[Prediction]] = field(default_factory=dict)
+    rights: dict[str, list[bool]] = field(default_factory=dict)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def restored(cls, folder: RunFolder) -> "_Facts":
+        """What an earlier sitting has found out before training; what came behind it is found out again."""
+        result = folder.read_result()
+        facts = cls(folder.path.name, result.get("preset", ""))
+        facts.created = result.get("created", facts.created)
+        facts.started -= result.get("seconds", 0.0)
+        facts.data = result.get("data", {})
+        facts.phases = result.get("phases", [])
+        for name, figures in result.get("evaluations", {}).items():
+            if name.startswith("base"):
+                facts.evaluations[name] = figures
+                rows = folder.rows(f"predictions-{name}.jsonl")
+                facts.rights[name] = [row["verdict"] == Verdict.MATCH for row in rows]
+        for suite, models in result.get("suites", {}).items():
+            facts.suites[suite] = {name: figures for name, figures in models.items() if name == "base"}
+        return facts
 
     @contextmanager
     def phase(self, name: str) -> Iterator[dict[str, Any]]:
@@ -132,7 +178,7 @@ class _Facts:
 
     def to_dict(self) -> dict[str, Any]:
         backend = self.backend
-        pairs = [(before, "tuned") for before in self.predictions if before.startswith("base")]
+        pairs = [(before, "tuned") for before in self.rights if before.startswith("base")]
         return {
             "name": self.name,
             **made(self.created, self.started),
@@ -143,14 +189,14 @@ class _Facts:
             "evaluations": self.evaluations,
             "suites": self.suites,
             "memory": self.memory,
-            "comparisons": [self._compare(a, b) for a, b in pairs if b in self.predictions],
+            "comparisons": [self._compare(a, b) for a, b in pairs if b in self.rights],
             "training": self.training.to_dict() if self.training else None,
             "phases": self.phases,
             "peak_memory_mib": _peak_memory_mib(),
         }
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
-        right_a, right_b = ([p.right for p in self.predictions[name]] for name in (a, b))
+        right_a, right_b = self.rights[a], self.rights[b]
         return {"a": a, "b": b, "n": len(right_a), **asdict(compare_paired(right_a, right_b))}
 
 
@@ -168,9 +214,14 @@ class _Exam:
 
     def take(
         self, model: str, sampler: Any, examples: Sequence[Example], method: Method = PLAIN, suite: str = ""
-    ) -> None:
-        """Put the questions, of a suite if they are one, to the model, and keep predictions and figures."""
+    ) -> list[Prediction]:
+        """Put the questions, of a suite if they are one, to the model, and keep predictions and figures.
+
+        What an earlier sitting has asked is not asked again, and gives no predictions.
+        """
         name = method.label(model)
+        if name in (self.facts.suites.get(suite, {}) if suite else self.facts.evaluations):
+            return []
         full_name = f"{suite}-{name}" if suite else name
         label = full_name.replace("-", " ")
         asked = Model(f"{suite}-{model}" if suite else model, sampler, self.tokenizer, self.backend.context_length)
@@ -186,7 +237,7 @@ class _Exam:
         if suite:
             self.facts.suites.setdefault(suite, {})[name] = summary | speed
         else:
-            self.facts.predictions[name] = predictions
+            self.facts.rights[name] = [p.right for p in predictions]
             self.facts.evaluations[name] = summary | speed
         too_long, bad_golds = summary["too_long"], summary["verdicts"].get("gold_error", 0)
         if too_long:
@@ -202,6 +253,7 @@ class _Exam:
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
+        return predictions
 
     def _note(self, text: str) -> None:
         self.facts.data["notes"].append(text)

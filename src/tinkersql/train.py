@@ -8,9 +8,11 @@ from tinkersql import backend as backends
 from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
+from tinkersql.errors import RunError
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
-from tinkersql.tuning import Sitting, begin, gather, introduce, resume
+from tinkersql.tuning import Sitting, begin, gather, introduce
+from tinkersql.tuning import resume as resume_training
 
 
 def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -50,7 +52,7 @@ def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tupl
             raise
 
 
-def go_on(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
     """Resume the training of a run from its last checkpoint, or extend one that has ended.
 
     Args:
@@ -68,7 +70,13 @@ def go_on(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, d
         backends.check(settings)
         started = time.monotonic()
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
-            sitting = resume(folder, settings, backend, service, reporter, more_steps)
+            sitting = resume_training(folder, settings, backend, service, reporter)
+            if sitting.ended and not more_steps:
+                raise RunError(f"{path}: its training has come to its end; --more-steps N adds steps to it")
+            if more_steps:
+                if not sitting.ended:
+                    raise RunError(f"{path}: its training has not ended; resume it without --more-steps first")
+                sitting.extend(more_steps)
             result = folder.read_result() | made(now(), started)
             if more_steps and "tuned" in result.get("evaluations", {}):
                 reporter.say(

@@ -8,7 +8,15 @@ from typing import Any
 from rich.console import Console
 
 from tinkersql.cli.options import ResultOption
-from tinkersql.cli.settings import ConfigOption, NameOption, PresetOption, RunsOption, with_settings
+from tinkersql.cli.settings import (
+    ConfigOption,
+    NameOption,
+    PresetOption,
+    ResumeOption,
+    RunsOption,
+    alone,
+    with_settings,
+)
 from tinkersql.cli.tables import print_comparisons, print_evaluations
 from tinkersql.config_file import request
 from tinkersql.console import Terminal, printable
@@ -20,6 +28,7 @@ _SIDE_BY_SIDE = 10
 def _run(
     given: Mapping[str, Any],
     *,
+    resume: ResumeOption = None,
     config: ConfigOption = None,
     preset: PresetOption = None,
     name: NameOption = None,
@@ -27,10 +36,14 @@ def _run(
     json: ResultOption = False,
 ) -> None:
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
-    asked = request(config, given, preset, runs, name)
-    from tinkersql.run import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
+    alone(resume, given, config=config, preset=preset, runs=runs, name=name)
+    from tinkersql import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
 
-    folder, result = main_path(asked.resolved, asked.runs, asked.name, Terminal())
+    if resume is not None:
+        folder, result = main_path.resume(resume, Terminal())
+    else:
+        asked = request(config, given, preset, runs, name)
+        folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal())
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:

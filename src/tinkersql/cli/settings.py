@@ -10,12 +10,16 @@ import typer
 
 from tinkersql.cli.options import BackendOption, BaseUrlOption, MapOption, StopOption, TemplateOption, line_breaks
 from tinkersql.cli.options import mapping as joined
+from tinkersql.errors import SettingsError
 from tinkersql.settings import PRESETS
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of settings; options of the command line come first.")
 ]
 PresetOption = Annotated[str | None, typer.Option(help="'cpu' (the default) or 'exercise', the course's own values.")]
+ResumeOption = Annotated[
+    Path | None, typer.Option("--resume", help="Go on with the run in this folder, exactly where it stopped.")
+]
 NameOption = Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")]
 RunsOption = Annotated[Path | None, typer.Option(help="Where run folders lie; 'runs' by default.")]
 
@@ -87,6 +91,17 @@ def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -
     wrapped.__signature__ = inspect.Signature([*added, *own])  # pyright: ignore[reportAttributeAccessIssue]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *own]}
     return wrapped
+
+
+def alone(resume: Path | None, given: Mapping[str, Any], **others: Any) -> None:
+    """A run that is resumed has its own settings.
+
+    Raises:
+        SettingsError: ``--resume`` stands beside other settings, or beside one of ``others``.
+    """
+    chosen = [*given, *(name for name, value in others.items() if value is not None)]
+    if resume is not None and chosen:
+        raise SettingsError(f"--resume goes on with the run's own settings: leave --{chosen[0].replace('_', '-')} out")
 
 
 def _as_settings(given: dict[str, Any]) -> Mapping[str, Any]:

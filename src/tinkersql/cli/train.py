@@ -2,13 +2,21 @@
 
 import json as jsonlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tinkersql.cli.options import ResultOption
-from tinkersql.cli.settings import ABOUT_EVALUATION, ConfigOption, NameOption, PresetOption, RunsOption, with_settings
+from tinkersql.cli.settings import (
+    ABOUT_EVALUATION,
+    ConfigOption,
+    NameOption,
+    PresetOption,
+    ResumeOption,
+    RunsOption,
+    alone,
+    with_settings,
+)
 from tinkersql.config_file import request
 from tinkersql.console import Terminal
 from tinkersql.errors import SettingsError
@@ -17,9 +25,7 @@ from tinkersql.errors import SettingsError
 def _train(
     given: Mapping[str, Any],
     *,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with the run in this folder, exactly where it stopped.")
-    ] = None,
+    resume: ResumeOption = None,
     more_steps: Annotated[
         int | None, typer.Option(help="With --resume: add so many steps to a training that has ended.")
     ] = None,
@@ -30,18 +36,16 @@ def _train(
     json: ResultOption = False,
 ) -> None:
     """Fine-tune without measuring; --resume goes on with a training that was stopped."""
-    others = {"config": config, "preset": preset, "name": name, "runs": runs}
-    if resume is not None and (chosen := [*given, *(key for key, value in others.items() if value is not None)]):
-        raise SettingsError(f"--resume goes on with the run's own settings: leave --{chosen[0].replace('_', '-')} out")
+    alone(resume, given, config=config, preset=preset, runs=runs, name=name)
     if more_steps is not None and (resume is None or more_steps < 1):
         raise SettingsError("--more-steps N belongs to --resume RUN, and adds at least 1 step")
-    from tinkersql.train import go_on, train  # imports torch and the SDK: seconds that --help need not wait for
+    from tinkersql import train as main_path  # imports torch and the SDK: seconds that --help need not wait for
 
     if resume is not None:
-        folder, result = go_on(resume, more_steps or 0, Terminal())
+        folder, result = main_path.resume(resume, more_steps or 0, Terminal())
     else:
         asked = request(config, given, preset, runs, name)
-        folder, result = train(asked.resolved, asked.runs, asked.name, Terminal())
+        folder, result = main_path.train(asked.resolved, asked.runs, asked.name, Terminal())
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -3,6 +3,7 @@
 from tinkersql.tuning.loop import Diary, Training, train
 from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, gather, introduce
 from tinkersql.tuning.plan import Plan
+from tinkersql.tuning.record import is_begun
 from tinkersql.tuning.sitting import Sitting, begin, resume
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "begin",
     "gather",
     "introduce",
+    "is_begun",
     "resume",
     "train",
 ]

@@ -88,13 +88,10 @@ class Left:
     checkpoints: list[dict[str, Any]]
     tokens_sha256: str
 
-    @property
-    def ended(self) -> bool:
-        """Whether the training came to its planned end."""
-        steps = [leg.steps for leg in self.legs]
-        return None not in steps and any(
-            row["kind"] == "final" and row["step"] == sum(step or 0 for step in steps) for row in self.checkpoints
-        )
+
+def is_begun(folder: RunFolder) -> bool:
+    """Whether a training has been written down, so that it can be resumed."""
+    return (folder.path / _PLAN).is_file()
 
 
 def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
@@ -104,7 +101,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
         RunError: Training had not begun, a file is damaged, or the data has changed since.
     """
     path = folder.path / _PLAN
-    if not path.is_file():
+    if not is_begun(folder):
         raise RunError(f"{folder.path}: its training had not begun, so there is nothing to resume; start it anew")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))

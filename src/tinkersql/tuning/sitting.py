@@ -38,6 +38,16 @@ class Sitting:
     done: Sequence[Row]
     record: Record
 
+    @property
+    def ended(self) -> bool:
+        """Whether no step is left."""
+        return not self.plan.has(len(self.done) + 1)
+
+    def extend(self, steps: int) -> None:
+        """Add steps to a training that has ended."""
+        self.plan.extend(steps)
+        self.record.planned(self.plan)
+
     def train(self, reporter: Reporter) -> Training:
         """Take the steps that are left.
 
@@ -82,7 +92,6 @@ def resume(
     backend: Backend,
     service: "tinker.ServiceClient",
     reporter: Reporter,
-    more_steps: int = 0,
 ) -> Sitting:
     """Go on where an earlier sitting ended, as if it had not.
 
@@ -92,16 +101,11 @@ def resume(
         backend: Where it was trained.
         service: Of the backend.
         reporter: Told from which step it goes on.
-        more_steps: How many steps to add to a training that has come to its end.
 
     Raises:
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
-    if left.ended and not more_steps:
-        raise RunError(f"{folder.path}: its training has come to its end; --more-steps N adds steps to it")
-    if more_steps and not left.ended:
-        raise RunError(f"{folder.path}: its training has not ended; resume it without --more-steps first")
     client, step = _restored(left, service, reporter) or (_fresh(service, backend, settings), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
@@ -113,9 +117,6 @@ def resume(
     plan = Plan(datums, settings, left.legs)
     record = Record(folder, service, settings.keep_checkpoints)
     done = rewind(folder, left, step)
-    if more_steps:
-        plan.extend(more_steps)
-        record.planned(plan)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
     return Sitting(client, tokenizer, plan, done, record)
 
