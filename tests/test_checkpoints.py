@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from tinkersql import checkpoints
 from tinkersql.checkpoints import Saved
+from tinkersql.cli.checkpoints import app
+from tinkersql.errors import TinkersqlError
 from tinkersql.runs import RunFolder
 from tinkersql.settings import resolve
 
@@ -23,23 +27,21 @@ if TYPE_CHECKING:
     from conftest import RunningEngine
 
 
-def tinkersql(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TINKER")} | environment
-    command = [sys.executable, "-m", "tinkersql", "checkpoints", *map(str, arguments)]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+def tinkersql(*arguments: object, key: str | None = None) -> Result:
+    """The command in this process; only one test needs it as a process of its own."""
+    return CliRunner().invoke(app, [*map(str, arguments)], env={"TINKER_API_KEY": key})
 
 
-def answer(*arguments: object, **environment: str) -> dict[str, Any]:
-    done = tinkersql(*arguments, "--json", **environment)
-    assert done.returncode == 0, done.stderr
+def answer(*arguments: object, key: str | None = None) -> dict[str, Any]:
+    done = tinkersql(*arguments, "--json", key=key)
+    assert done.exit_code == 0, done.exception
     return json.loads(done.stdout)
 
 
-def error_of(done: subprocess.CompletedProcess[str]) -> str:
-    assert done.returncode != 0, done.stdout
-    assert "Traceback" not in done.stderr
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    return line
+def error_of(done: Result) -> str:
+    assert isinstance(done.exception, TinkersqlError)
+    assert "\n" not in str(done.exception)
+    return str(done.exception)
 
 
 def new_model(service: "tinker.ServiceClient", model: str) -> "tinker.TrainingClient":
@@ -127,29 +129,33 @@ def test_prune_shows_what_goes_and_keeps_the_final_one(run: tuple[Path, dict[str
     assert answer("prune", "--keep", 2, "--run", folder)["deleted"] == [], "nothing to ask about"
 
 
-@pytest.mark.parametrize(("said", "code", "left"), [("n\n", 130, 5), ("y\n", 0, 2)])
-def test_a_terminal_is_asked(run: tuple[Path, dict[str, str]], said: str, code: int, left: int) -> None:
+@pytest.mark.slow
+def test_a_terminal_is_asked(run: tuple[Path, dict[str, str]]) -> None:
     folder, _ = run
-    outside, inside = pty.openpty()
     command = [sys.executable, "-m", "tinkersql", "checkpoints", "prune", "--keep", "1", "--run", str(folder)]
-    with subprocess.Popen(command, stdin=inside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asking:
-        os.write(outside, said.encode())
-        _, errors = asking.communicate(timeout=60)
-    os.close(outside)
-    os.close(inside)
-    assert asking.returncode == code
-    assert "3 checkpoints" in errors
-    assert "Go on? [y/N]" in errors
-    assert len(answer("list", "--run", folder)["checkpoints"]) == left
+    for said, code, left in (("n\n", 130, 5), ("y\n", 0, 2)):
+        outside, inside = pty.openpty()
+        with subprocess.Popen(
+            command, stdin=inside, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as asked:
+            os.write(outside, said.encode())
+            _, errors = asked.communicate(timeout=60)
+        os.close(outside)
+        os.close(inside)
+        assert asked.returncode == code
+        assert "3 checkpoints" in errors
+        assert "Go on? [y/N]" in errors
+        assert ("error: not confirmed: nothing has been done" in errors) == (code == 130)
+        assert len(answer("list", "--run", folder)["checkpoints"]) == left
 
 
 def test_any_service_is_served_alike(engine: "RunningEngine") -> None:
     paths = trained(engine)
     there = ("--base-url", engine.base_url)
-    listed = answer("list", *there, TINKER_API_KEY=engine.key)["checkpoints"]
+    listed = answer("list", *there, key=engine.key)["checkpoints"]
     assert [c["path"] for c in listed if c["path"] in paths.values()] == list(reversed(paths.values()))
-    assert answer("delete", paths["s1"], *there, "--yes", TINKER_API_KEY=engine.key)["deleted"] == [paths["s1"]]
-    assert "refuses this TINKER_API_KEY" in error_of(tinkersql("list", *there, TINKER_API_KEY="tml-wrong"))
+    assert answer("delete", paths["s1"], *there, "--yes", key=engine.key)["deleted"] == [paths["s1"]]
+    assert "refuses this TINKER_API_KEY" in error_of(tinkersql("list", *there, key="tml-wrong"))
     assert "TINKER_API_KEY is not set" in error_of(tinkersql("list", "--backend", "tinker"))
 
 
@@ -159,7 +165,7 @@ def test_of_a_shared_service_a_run_shows_its_own(engine: "RunningEngine", tmp_pa
     folder = RunFolder.create(tmp_path, "mine")
     folder.write_config(resolve("cpu", {"base_url": engine.base_url}))
     folder.add_checkpoint({"step": 1, "kind": "periodic", "state_path": mine["s1"], "sampler_path": None})
-    listed = answer("list", "--run", folder.path, TINKER_API_KEY=engine.key)["checkpoints"]
+    listed = answer("list", "--run", folder.path, key=engine.key)["checkpoints"]
     assert [c["path"] for c in listed] == list(reversed(mine.values()))
 
 
