@@ -1,7 +1,15 @@
+import io
+import os
+import pty
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinkersql.console import Terminal, printable
+from tinkersql.console import Terminal, confirm, printable
+from tinkersql.errors import Interrupted, SettingsError
 
 
 @given(st.text())
@@ -18,3 +26,33 @@ def test_escape_sequences_become_harmless() -> None:
 def test_a_line_is_shown_as_it_is(capsys) -> None:
     Terminal().say("data[1].json and [bold]no markup[/bold] [/")
     assert "data[1].json and [bold]no markup[/bold] [/" in capsys.readouterr().err
+
+
+@pytest.fixture
+def type_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
+    """Standard input is a terminal, at which somebody types a line."""
+    outside, inside = pty.openpty()
+    with os.fdopen(inside) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        yield lambda line: os.write(outside, line.encode())
+    os.close(outside)
+
+
+@pytest.mark.parametrize("line", ["y\n", "Yes\n", " YES \n"])
+def test_a_person_agrees(line, type_in, capsys) -> None:
+    type_in(line)
+    confirm("3 checkpoints will be deleted", "--yes")
+    assert capsys.readouterr() == ("", "3 checkpoints will be deleted. Go on? [y/N] ")
+
+
+@pytest.mark.parametrize("line", ["n\n", "\n", "yesterday\n", "\x04"])
+def test_anything_else_is_a_no(line, type_in) -> None:
+    type_in(line)
+    with pytest.raises(Interrupted, match="not confirmed: nothing has been done"):
+        confirm("3 checkpoints will be deleted", "--yes")
+
+
+def test_where_nobody_can_be_asked_the_option_is_named(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    with pytest.raises(SettingsError, match="3 checkpoints will be deleted: add --yes"):
+        confirm("3 checkpoints will be deleted", "--yes")

@@ -6,17 +6,17 @@ This is the only module that knows whether the service is embedded, hosted or so
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from tinkersql import embedded, models
 from tinkersql.console import Reporter
-from tinkersql.errors import BackendError, ModelError, SettingsError
+from tinkersql.errors import BackendError, ModelError, RunError, SettingsError
 from tinkersql.settings import BackendKind, Settings
 
 if TYPE_CHECKING:
@@ -62,15 +62,14 @@ class Backend:
         """
         import tinker
 
-        client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
-        try:
-            yield client
-            client.close("success").result()
-        except tinker.TinkerError as error:
-            client.close("errored")  # not awaited: the service may be gone
-            # The SDK appends its own internals to the service's words.
-            message = " ".join(str(error).split()).split(" for self.request_id")[0]
-            raise BackendError(f"the service at {self.base_url} failed: {message}") from error
+        with _sdk_errors(self.base_url):
+            client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
+            try:
+                yield client
+                client.close("success").result()
+            except tinker.TinkerError:
+                client.close("errored")  # not awaited: the service may be gone
+                raise
 
     def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.
@@ -131,12 +130,61 @@ def connect(settings: Settings, store: Path, reporter: Reporter, logs: Path | No
                 }
                 yield Backend("embedded", base_url, key, model, provenance, context)
         else:
-            base_url, key = (settings.base_url or HOSTED_URL).rstrip("/"), _key(settings.backend)
+            base_url, key = _remote(settings)
             wanted = settings.model or (HOSTED_MODEL if settings.backend == "tinker" else "")
             model, context = _served_model(base_url, key, wanted)
             source = f"Tinker service at {urlsplit(base_url).netloc}"
             provenance = {"name": model, "source": source, "sha256": None, "license": None}
             yield Backend(settings.backend, base_url, key, model, provenance, context)
+
+
+@contextmanager
+def rest(settings: Settings, store: Path) -> "Iterator[tinker.RestClient]":
+    """The SDK's client of what a service has saved: training runs and checkpoints, without loading a model.
+
+    Args:
+        settings: ``backend`` and ``base_url`` are read.
+        store: The embedded server's folder of checkpoints, which is served as long as the context lasts.
+
+    Raises:
+        BackendError: No key, nobody listening, or the key is refused; also in place of the SDK's own errors.
+        RunError: There is no such store, or it cannot be opened.
+    """
+    check(settings)
+    with ExitStack() as stack:
+        if settings.backend == "embedded":
+            if not store.is_dir():
+                raise RunError(f"{store}: no checkpoints lie there; give the folder of a run, or of an embedded store")
+            from tinkersql.engine import shelf  # imports torch
+
+            embedded.keep_loopback_off_proxies()
+            base_url, key = stack.enter_context(shelf.serve(store))
+        else:
+            base_url, key = _remote(settings)
+            _served_models(base_url, key)  # at once, where the SDK would try for minutes
+        import tinker
+
+        stack.enter_context(_sdk_log(Path(os.devnull)))
+        stack.enter_context(_sdk_errors(base_url))
+        yield tinker.RestClient(base_url=base_url, api_key=key)
+
+
+def _remote(settings: Settings) -> tuple[str, str]:
+    """Address and key of a service that is not embedded."""
+    return (settings.base_url or HOSTED_URL).rstrip("/"), _key(settings.backend)
+
+
+@contextmanager
+def _sdk_errors(base_url: str) -> Iterator[None]:
+    """Turn the SDK's errors into one line."""
+    import tinker
+
+    try:
+        yield
+    except tinker.TinkerError as error:
+        # The SDK appends its own internals to the service's words.
+        message = " ".join(str(error).split()).split(" for self.request_id")[0]
+        raise BackendError(f"the service at {base_url} failed: {message}") from error
 
 
 def _local_model(name: str, reporter: Reporter) -> models.Model:
@@ -162,6 +210,19 @@ def _key(kind: BackendKind) -> str:
 
 def _served_model(base_url: str, key: str, wanted: str) -> tuple[str, int | None]:
     """Ask the service which models it serves; returns ``wanted``, or its only model, with the context length."""
+    served = _served_models(base_url, key)
+    names = ", ".join(sorted(served)[:12]) or "no model by name"
+    if wanted and served and wanted not in served:
+        raise ModelError(f"{wanted}: not served at {base_url}; it serves {names}")
+    if not wanted and len(served) != 1:
+        raise SettingsError(f"--model is needed: {base_url} serves {names}")
+    model = wanted or next(iter(served))
+    context = served.get(model)
+    return model, context if isinstance(context, int) and context > 0 else None
+
+
+def _served_models(base_url: str, key: str) -> dict[str, Any]:
+    """Ask the service which models it serves: names, and the context length if it says so."""
     try:
         # No redirects: they would carry the key to another host.
         answer = httpx.get(
@@ -186,19 +247,11 @@ def _served_model(base_url: str, key: str, wanted: str) -> tuple[str, int | None
             f"{base_url}: HTTP {answer.status_code} where a Tinker service lists its models; wrong address?"
         )
     try:
-        served = {
+        return {
             str(entry["model_name"]): entry.get("max_context_length") for entry in answer.json()["supported_models"]
         }
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BackendError(f"{base_url}: the answer is not that of a Tinker service; wrong address?") from None
-    names = ", ".join(sorted(served)[:12]) or "no model by name"
-    if wanted and served and wanted not in served:
-        raise ModelError(f"{wanted}: not served at {base_url}; it serves {names}")
-    if not wanted and len(served) != 1:
-        raise SettingsError(f"--model is needed: {base_url} serves {names}")
-    model = wanted or next(iter(served))
-    context = served.get(model)
-    return model, context if isinstance(context, int) and context > 0 else None
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 Standard output stays free for results, so that ``--json`` can be piped.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -23,6 +24,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from tinkersql.cache import Progress, silent
+from tinkersql.errors import Interrupted, SettingsError
 
 Advance = Callable[..., None]
 """``advance(by=1, note="")``: so much more is done; the note (a loss, say) stands at the end of the bar."""
@@ -56,6 +58,24 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """The same for text of several lines: every other character that is not printable becomes a space."""
     return "".join(c if c == "\n" or c.isprintable() else " " for c in text)
+
+
+def confirm(question: str, option: str) -> None:
+    """Ask a person to agree, on standard error.
+
+    Args:
+        question: What is about to happen, on one line.
+        option: The option that agrees beforehand, for who is not at a terminal.
+
+    Raises:
+        SettingsError: Nobody can be asked, because standard input is no terminal; names the option.
+        Interrupted: The answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise SettingsError(f"{question}: add {option} to agree; nobody can be asked here")
+    print(f"{question}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Interrupted("not confirmed: nothing has been done")
 
 
 class _Rate(ProgressColumn):

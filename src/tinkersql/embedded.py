@@ -32,7 +32,7 @@ def server(model: Model, store: Path, logs: Path | None = None) -> Iterator[tupl
         *("--model-folder", str(model.folder), "--model-name", model.name, "--store", str(store)),
         *("--logprobs", "weighted"),  # our loop reads no others
     ]
-    _keep_loopback_off_proxies()
+    keep_loopback_off_proxies()
     log = (logs or store.parent) / "server.log"
     with log.open("w", encoding="utf-8") as errors:
         child = subprocess.Popen(
@@ -120,7 +120,7 @@ def _stop(child: "subprocess.Popen[str]") -> None:
     child.stdout.close()
 
 
-def _keep_loopback_off_proxies() -> None:
+def keep_loopback_off_proxies() -> None:
     """Both HTTP transports of the SDK honour HTTP_PROXY, and hang when it is set and loopback is not excluded."""
     for name in ("NO_PROXY", "no_proxy"):
         hosts = [host for host in os.environ.get(name, "").split(",") if host]

@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from tinkersql._version import __version__
+from tinkersql.cli.checkpoints import app as checkpoints
 from tinkersql.cli.compare import compare
 from tinkersql.cli.data import app as data
 from tinkersql.cli.eval import evaluate
@@ -32,6 +33,7 @@ app.command("compare")(compare)
 app.command("serve")(serve)
 app.command("report")(report)
 app.add_typer(data, name="data")
+app.add_typer(checkpoints, name="checkpoints")
 
 
 @app.callback(invoke_without_command=True)

@@ -18,8 +18,9 @@ from tinkersql.engine import bodies, messages, protocol
 from tinkersql.engine.dispatch import TRAIN
 from tinkersql.engine.faults import Busy, NotFound, UserFault
 from tinkersql.engine.futures import Reply
-from tinkersql.engine.rest import FILES, Rest
+from tinkersql.engine.rest import FILES, Rest, page
 from tinkersql.engine.service import GO_ON, Service
+from tinkersql.engine.store import Store
 
 PREFIX = "/api/v1"
 
@@ -37,11 +38,9 @@ class Api:
         """The ASGI application; `key` is required on every endpoint but signed links."""
         posts = {
             "client/config": self._client_config,
-            "client/dynamic_config": self._dynamic_config,
             "create_session": self._create_session,
             "session_heartbeat": self._session_heartbeat,
             "sessions/{session_id}/finish": self._finish_session,
-            "telemetry": self._telemetry,
             "create_model": self._create_model,
             "get_info": self._get_info,
             "load_weights": self._load_weights,
@@ -58,12 +57,13 @@ class Api:
         gets = {
             "healthz": self._healthz,
             "get_server_capabilities": self._capabilities,
+            "sessions": self._sessions,
+            "sessions/{session_id}": self._session,
+            "samplers/{sampler_id}": self._sampler,
         }
-        routes = [Route(f"{PREFIX}/{path}", handler, methods=["POST"]) for path, handler in posts.items()]
+        routes = [_post(path, handler) for path, handler in posts.items()]
         routes += [Route(f"{PREFIX}/{path}", handler, methods=["GET"]) for path, handler in gets.items()]
-        routes += Rest(self._service, PREFIX).routes()
-        handlers: dict[Any, Any] = {HTTPException: _http_error, UserFault: _user_fault, OSError: _disk_fault}
-        return _KeyRequired(Starlette(routes=routes, exception_handlers=handlers), key)
+        return _application([*routes, *_routes_of(self._service.store)], key)
 
     # Service
 
@@ -73,14 +73,6 @@ class Api:
     async def _client_config(self, request: Request) -> Response:
         await bodies.read(request)
         return JSONResponse({"fwdbwd_max_chunk_len": self._max_chunk_len, "sample_max_concurrent_requests": 512})
-
-    async def _dynamic_config(self, request: Request) -> Response:
-        await bodies.read(request)
-        return JSONResponse({"sample_cancel_enabled": True})
-
-    async def _telemetry(self, request: Request) -> Response:
-        await bodies.read(request)  # may hold tracebacks and headers: read, and forgotten
-        return JSONResponse({"status": "accepted"})
 
     async def _capabilities(self, _: Request) -> Response:
         length = self._service.config.context_length
@@ -107,6 +99,28 @@ class Api:
         await bodies.read(request)
         self._service.end_session(request.path_params["session_id"])
         return JSONResponse({})
+
+    async def _sessions(self, request: Request) -> Response:
+        live = [session.session_id for session in self._service.sessions.live()]
+        return JSONResponse({"sessions": page(request, live)[0]})
+
+    async def _session(self, request: Request) -> Response:
+        session = self._service.sessions.find(request.path_params["session_id"])
+        return JSONResponse(
+            {
+                "training_run_ids": session.models,
+                "sampler_ids": session.samplers,
+                "user_metadata": session.user_metadata,
+                "display_name": session.display_name,
+            }
+        )
+
+    async def _sampler(self, request: Request) -> Response:
+        sampler_id = request.path_params["sampler_id"]
+        sampler = self._service.samplers.get(sampler_id)
+        # The folder instead of the name: clients get the tokenizer from it, and the folder needs no hub.
+        base = self._service.names.path
+        return JSONResponse({"sampler_id": sampler_id, "base_model": base, "model_path": sampler.model_path})
 
     # Models
 
@@ -204,6 +218,44 @@ class Api:
     async def _cancel_future(self, request: Request) -> Response:
         self._service.samplers.cancel(protocol.parse(await bodies.read_json(request), protocol.FutureId).request_id)
         return JSONResponse({})
+
+
+def shelf(store: Store, key: str) -> ASGIApp:
+    """The ASGI application for those who list, describe and delete checkpoints, and train and sample nothing."""
+    return _application([_post("client/config", _defaults), *_routes_of(store)], key)
+
+
+def _routes_of(store: Store) -> list[Route]:
+    """What any client asks for, and the store's training runs and checkpoints."""
+    return [
+        _post("client/dynamic_config", _dynamic_config),
+        _post("telemetry", _telemetry),
+        *Rest(store, PREFIX).routes(),
+    ]
+
+
+def _post(path: str, handler: Callable[[Request], Any]) -> Route:
+    return Route(f"{PREFIX}/{path}", handler, methods=["POST"])
+
+
+def _application(routes: list[Route], key: str) -> ASGIApp:
+    handlers: dict[Any, Any] = {HTTPException: _http_error, UserFault: _user_fault, OSError: _disk_fault}
+    return _KeyRequired(Starlette(routes=routes, exception_handlers=handlers), key)
+
+
+async def _defaults(request: Request) -> Response:
+    await bodies.read(request)
+    return JSONResponse({})
+
+
+async def _dynamic_config(request: Request) -> Response:
+    await bodies.read(request)
+    return JSONResponse({"sample_cancel_enabled": True})
+
+
+async def _telemetry(request: Request) -> Response:
+    await bodies.read(request)  # may hold tracebacks and headers: read, and forgotten
+    return JSONResponse({"status": "accepted"})
 
 
 async def _http_error(_: Request, error: HTTPException) -> Response:

@@ -15,8 +15,7 @@ from tinkersql.engine import bodies, protocol
 from tinkersql.engine.adapters import ADAPTER_FILES
 from tinkersql.engine.faults import NotFound, UserFault
 from tinkersql.engine.links import Links
-from tinkersql.engine.service import Service
-from tinkersql.engine.store import EXTERNAL, KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo
+from tinkersql.engine.store import EXTERNAL, KINDS, SAMPLER, TRAINING, Checkpoint, RunInfo, Store
 
 FILES = "external_weights/"
 """Paths below this are fetched without the key: their links are signed."""
@@ -48,20 +47,17 @@ REFUSED = {
 
 
 class Rest:
-    """Sessions, samplers, training runs and checkpoints over HTTP."""
+    """A store's training runs and checkpoints over HTTP; it needs no model."""
 
-    def __init__(self, service: Service, prefix: str) -> None:
+    def __init__(self, store: Store, prefix: str) -> None:
         """prefix: what all paths start with."""
-        self._service, self._store, self._prefix = service, service.store, prefix
+        self._store, self._prefix = store, prefix
         self._links = Links()
 
     def routes(self) -> list[Route]:
         """All endpoints."""
         one = "training_runs/{run_id}/checkpoints/{kind}/{name}"
         handlers = {
-            ("GET", "sessions"): self._sessions,
-            ("GET", "sessions/{session_id}"): self._session,
-            ("GET", "samplers/{sampler_id}"): self._sampler,
             ("GET", "training_runs"): self._training_runs,
             ("GET", "training_runs/{run_id}"): self._training_run,
             ("GET", "training_runs/{run_id}/checkpoints"): self._run_checkpoints,
@@ -79,36 +75,12 @@ class Rest:
             Route(f"{self._prefix}/{path}", handler, methods=[method]) for (method, path), handler in handlers.items()
         ]
 
-    # Sessions
-
-    async def _sessions(self, request: Request) -> Response:
-        live = [session.session_id for session in self._service.sessions.live()]
-        return JSONResponse({"sessions": _page(request, live)[0]})
-
-    async def _session(self, request: Request) -> Response:
-        session = self._service.sessions.find(request.path_params["session_id"])
-        return JSONResponse(
-            {
-                "training_run_ids": session.models,
-                "sampler_ids": session.samplers,
-                "user_metadata": session.user_metadata,
-                "display_name": session.display_name,
-            }
-        )
-
-    async def _sampler(self, request: Request) -> Response:
-        sampler_id = request.path_params["sampler_id"]
-        sampler = self._service.samplers.get(sampler_id)
-        # The folder instead of the name: clients get the tokenizer from it, and the folder needs no hub.
-        base = self._service.names.path
-        return JSONResponse({"sampler_id": sampler_id, "base_model": base, "model_path": sampler.model_path})
-
     # Training runs
 
     async def _training_runs(self, request: Request) -> Response:
         if "project_id" in request.query_params:
             raise HTTPException(400, f"{_NO_PROJECTS}: leave project_id out")
-        runs, cursor = _page(request, self._store.runs())
+        runs, cursor = page(request, self._store.runs())
         return JSONResponse({"training_runs": [self._run_json(run) for run in runs], "cursor": cursor})
 
     async def _training_run(self, request: Request) -> Response:
@@ -139,7 +111,7 @@ class Rest:
         return JSONResponse({"checkpoints": [_checkpoint_json(checkpoint) for checkpoint in found], "cursor": None})
 
     async def _all_checkpoints(self, request: Request) -> Response:
-        found, cursor = _page(request, self._store.checkpoints())
+        found, cursor = page(request, self._store.checkpoints())
         return JSONResponse({"checkpoints": [_checkpoint_json(checkpoint) for checkpoint in found], "cursor": cursor})
 
     async def _weights_info(self, request: Request) -> Response:
@@ -222,7 +194,7 @@ def _checkpoint_json(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _page(request: Request, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
+def page(request: Request, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
     """The part of a list that ``?limit=&offset=`` asks for, and the cursor that describes it."""
     try:
         limit = int(request.query_params.get("limit", 20))

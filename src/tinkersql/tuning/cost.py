@@ -1,0 +1,252 @@
+"""What a training will take, before it starts: tokens, steps, time where it is measured, money where it is charged."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinkersql.backend import Backend
+from tinkersql.console import confirm as ask
+from tinkersql.settings import BackendKind
+from tinkersql.tuning.prices import load_prices
+
+if TYPE_CHECKING:
+    import tinker
+
+USD_LIMIT = 1.0
+"""What may be spent without being asked."""
+
+CALIBRATION_SECONDS = 10.0
+"""How long the speed of training is measured."""
+
+CALIBRATION_STEPS = 3
+"""The fewest steps that are measured. One more goes before them: it warms the server up, and does not count."""
+
+CALIBRATION_BATCH = 16
+"""The most examples of a measured step: of a larger batch a part is enough, and its steps would take minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What there is to do.
+
+    Attributes:
+        steps: Optimizer steps.
+        train_tokens: Input tokens of all datums.
+        prefill_tokens: Tokens of all prompts of evaluations.
+        sample_tokens: Tokens of all answers, if each were as long as it may be.
+    """
+
+    steps: int
+    train_tokens: int
+    prefill_tokens: int = 0
+    sample_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the work will take.
+
+    Attributes:
+        kind: Whose service it is.
+        work: What there is to do.
+        seconds: Of the training; None where it has not been measured.
+        usd: At most, for everything; None where no price is known, and on this machine.
+        basis: What the figures rest on, in one line.
+    """
+
+    kind: BackendKind
+    work: Work
+    seconds: float | None
+    usd: float | None
+    basis: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        work = self.work
+        parts = [f"{work.train_tokens:,} training tokens in {work.steps:,} steps"]
+        if work.prefill_tokens:
+            parts.append(f"{work.prefill_tokens:,} tokens of prompts")
+            parts.append(f"at most {work.sample_tokens:,} of answers")
+        if self.seconds is not None:
+            parts.append(f"about {_duration(self.seconds)} of training")
+        if self.usd is not None:
+            parts.append(f"at most ${self.usd:.2f}")
+        return f"{', '.join(parts)} ({self.basis})"
+
+
+def work_of(data: "Sequence[tinker.Datum]", batch_size: int, prompts: Sequence[int] = (), max_tokens: int = 0) -> Work:
+    """Count what a pass over ``data`` and the evaluations around it amount to.
+
+    Args:
+        data: The training examples.
+        batch_size: Examples per step.
+        prompts: Length in tokens of each prompt that will be answered, once for each time it is.
+        max_tokens: The longest answer.
+    """
+    return Work(
+        steps=-(-len(data) // batch_size),
+        train_tokens=sum(datum.model_input.length for datum in data),
+        prefill_tokens=sum(prompts),
+        sample_tokens=len(prompts) * max_tokens,
+    )
+
+
+def estimate(
+    backend: Backend,
+    work: Work,
+    data: "Sequence[tinker.Datum]",
+    batch_size: int,
+    rank: int,
+    train_unembed: bool,
+    prices: Path | None = None,
+) -> Estimate:
+    """Say what the work will take: on the embedded server by trying, elsewhere by the price table.
+
+    Args:
+        backend: Whom the training will run on.
+        work: What `work_of` counted.
+        data: The training examples; at least one.
+        batch_size: Examples per step.
+        rank: LoRA rank.
+        train_unembed: Whether the adapter also covers the unembedding.
+        prices: The user's own table, over the others.
+
+    Raises:
+        SettingsError: A price table cannot be read.
+        BackendError: The embedded server fails.
+    """
+    if backend.kind == "embedded":
+        # A session of its own, so that the throwaway adapter is freed with it.
+        with backend.service() as service:
+            client = service.create_lora_training_client(
+                backend.model, rank=rank, train_unembed=train_unembed, user_metadata={"purpose": "calibration"}
+            ).result()
+            speed, tried = calibrate(client, data, min(batch_size, CALIBRATION_BATCH), work.steps)
+        basis = f"{speed:.0f} tokens/s, measured in {tried} steps"
+        return Estimate(backend.kind, work, work.train_tokens / speed, None, basis)
+    price = load_prices(prices).get(backend.model)
+    if price is None:
+        return Estimate(backend.kind, work, None, None, f"price of {backend.model} unknown: --prices FILE tells it")
+    usd = price.of(work.train_tokens, work.prefill_tokens, work.sample_tokens)
+    return Estimate(backend.kind, work, None, usd, f"prices of {price.origin}")
+
+
+def calibrate(
+    client: "tinker.TrainingClient", data: "Sequence[tinker.Datum]", batch_size: int, planned: int
+) -> tuple[float, int]:
+    """Measure how fast a throwaway client trains on batches from all over ``data``.
+
+    As in the training itself, the next step is submitted before the last is awaited. It takes at least
+    `CALIBRATION_STEPS`, and else `CALIBRATION_SECONDS` or a tenth of the ``planned`` steps, whichever ends first.
+
+    Returns:
+        Input tokens per second, and the steps that were measured.
+    """
+    batches = _spread(data, batch_size)
+    waiting = _submit(client, next(batches))
+    started: float | None = None
+    tokens = steps = 0
+    while True:
+        following = _submit(client, next(batches))
+        count = _finish(waiting)
+        now, waiting = time.monotonic(), following
+        if started is None:
+            started = now
+            continue
+        tokens, steps = tokens + count, steps + 1
+        seconds = now - started
+        if steps >= CALIBRATION_STEPS and (seconds >= CALIBRATION_SECONDS or steps >= planned // 10):
+            break
+    _finish(waiting)
+    return tokens / seconds, steps
+
+
+def confirm(estimate: Estimate, usd: float | None = USD_LIMIT, minutes: float | None = None, yes: bool = False) -> None:
+    """Ask before work that costs more than the limits, or an unknown sum on hosted Tinker.
+
+    Args:
+        estimate: What the work will take.
+        usd: The most that is spent unasked; None for no limit.
+        minutes: The longest training that is started unasked; None for no limit.
+        yes: The user has agreed beforehand.
+
+    Raises:
+        SettingsError: It must be asked, and there is no terminal; names ``--yes``.
+        Interrupted: The user does not agree.
+    """
+    if not yes and (reason := _reason_to_ask(estimate, usd, minutes)):
+        ask(f"{reason}: {estimate}", "--yes")
+
+
+def _reason_to_ask(estimate: Estimate, usd: float | None, minutes: float | None) -> str:
+    if usd is not None and estimate.usd is not None and estimate.usd > usd:
+        return f"more than ${usd:.2f}"
+    if usd is not None and estimate.usd is None and estimate.kind == "tinker":
+        return "an unknown sum"
+    if minutes is not None and estimate.seconds is not None and estimate.seconds > minutes * 60:
+        return f"more than {_duration(minutes * 60)}"
+    return ""
+
+
+def compare(estimate: Estimate, seconds: float, tokens: int) -> dict[str, Any]:
+    """The estimate beside what the training took, for ``result.json``.
+
+    Args:
+        estimate: What was expected.
+        seconds: What the training took.
+        tokens: The input tokens that it saw.
+
+    Returns:
+        ``estimated``, ``seconds``, ``tokens``, ``error`` (the relative difference of the seconds; None where none were
+        estimated) and a sentence, ``summary``.
+    """
+    error = None if estimate.seconds is None else seconds / estimate.seconds - 1
+    if estimate.seconds is None or error is None:
+        summary = f"estimated {estimate.work.train_tokens:,} training tokens, took {tokens:,}"
+    else:
+        change = f"{abs(error):.0%} {'more' if error >= 0 else 'less'}"
+        summary = f"estimated {_duration(estimate.seconds)}, took {_duration(seconds)}: {change}"
+    return {
+        "estimated": estimate.to_dict(),
+        "seconds": seconds,
+        "tokens": tokens,
+        "error": error,
+        "summary": summary,
+    }
+
+
+def _spread(data: "Sequence[tinker.Datum]", batch_size: int) -> "Iterator[list[tinker.Datum]]":
+    """Batches of examples that lie far apart, without end: data may be sorted by anything."""
+    count = min(batch_size, len(data))
+    stride = len(data) // count
+    offset = 0
+    while True:
+        yield [data[(offset + i * stride) % len(data)] for i in range(count)]
+        offset += 1
+
+
+def _submit(client: "tinker.TrainingClient", batch: "list[tinker.Datum]") -> tuple[Any, Any, int]:
+    from tinker import types
+
+    passed = client.forward_backward(batch, "cross_entropy")
+    stepped = client.optim_step(types.AdamParams(learning_rate=1e-6))  # any rate takes the same time
+    return passed, stepped, sum(datum.model_input.length for datum in batch)
+
+
+def _finish(submitted: tuple[Any, Any, int]) -> int:
+    """Await a step; returns its tokens."""
+    passed, stepped, tokens = submitted
+    passed.result()
+    stepped.result()
+    return tokens
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
