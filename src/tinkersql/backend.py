@@ -17,7 +17,7 @@ import httpx
 from tinkersql import embedded, models
 from tinkersql.console import Reporter
 from tinkersql.errors import BackendError, ModelError, RunError, SettingsError
-from tinkersql.settings import BackendKind, Settings
+from tinkersql.settings import HOSTED_MODEL, BackendKind, Settings
 
 if TYPE_CHECKING:
     import tinker
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 HOSTED_URL = "https://tinker.thinkingmachines.dev/services/tinker-prod"
 """Production address of the Tinker service, the default of SDK 0.38."""
-
-HOSTED_MODEL = "meta-llama/Llama-3.2-1B"
-"""The exercise's base model."""
 
 PROBE_SECONDS = 10.0
 """How long a service may take to say which models it serves; the SDK itself would try for five minutes."""

@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,20 +13,24 @@ from tinkersql import backend as backends
 from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
-from tinkersql.corpus import Example
+from tinkersql.corpus import Example, Split
 from tinkersql.equivalence import Verdict
 from tinkersql.errors import RunError
 from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
+from tinkersql.prompts import Prompts, encode_prompt
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning import Material, Training, begin, gather, introduce, is_begun
 from tinkersql.tuning import resume as resume_training
+from tinkersql.tuning.cost import Consent, Estimate, compare, expect
 
 
-def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def run(
+    resolved: Resolved, runs: Path, name: str, reporter: Reporter, consent: Consent
+) -> tuple[RunFolder, dict[str, Any]]:
     """Do the exercise: data, base evaluation, training, tuned evaluation, novel schemas, report.
 
     Args:
@@ -34,6 +38,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
         runs: The folder that holds run folders.
         name: This run's folder in it.
         reporter: Shows what goes on.
+        consent: What the user has agreed to beforehand.
 
     Returns:
         The run folder, and what its ``result.json`` holds.
@@ -52,7 +57,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     introduce(resolved, facts.data, reporter)
     folder = RunFolder.create(runs, name)
     folder.write_config(resolved)
-    return _exercise(folder, settings, material, facts, reporter)
+    return _exercise(folder, settings, material, facts, reporter, consent)
 
 
 def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -74,9 +79,14 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
 
 
 def _exercise(
-    folder: RunFolder, settings: Settings, material: Material, facts: "_Facts", reporter: Reporter
+    folder: RunFolder,
+    settings: Settings,
+    material: Material,
+    facts: "_Facts",
+    reporter: Reporter,
+    consent: Consent | None = None,
 ) -> tuple[RunFolder, dict[str, Any]]:
-    """Measure, train, measure again."""
+    """Measure, train, measure again; without ``consent``, which a resumed run has had, nothing is estimated."""
     suites, split = suites_of(settings.suites), material.split
     try:
         with (
@@ -91,6 +101,9 @@ def _exercise(
                 else:
                     sitting = begin(folder, material, settings, backend, service, reporter)
                 base = service.create_sampling_client(base_model=backend.model).result()
+            if consent is not None:
+                prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
+                facts.expected = expect(backend, sitting.plan, consent, reporter, prompts, settings.max_tokens)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)
@@ -144,6 +157,7 @@ class _Facts:
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
+    expected: Estimate | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -191,9 +205,14 @@ class _Facts:
             "memory": self.memory,
             "comparisons": [self._compare(a, b) for a, b in pairs if b in self.rights],
             "training": self.training.to_dict() if self.training else None,
+            "cost": self._cost(),
             "phases": self.phases,
             "peak_memory_mib": _peak_memory_mib(),
         }
+
+    def _cost(self) -> dict[str, Any] | None:
+        done = self.training
+        return compare(self.expected, done.seconds, done.tokens) if self.expected and done else None
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
         right_a, right_b = self.rights[a], self.rights[b]
@@ -258,6 +277,21 @@ class _Exam:
     def _note(self, text: str) -> None:
         self.facts.data["notes"].append(text)
         self.reporter.say(f"  {text}")
+
+
+def _prompt_lengths(
+    tokenizer: Any, settings: Settings, split: Split, suites: Mapping[str, Sequence[Example]]
+) -> list[int]:
+    """About how long each prompt is that the base model and the tuned one are given, in tokens."""
+    prompts = Prompts(settings.template)
+
+    def lengths(examples: Iterable[Example]) -> list[int]:
+        return [len(encode_prompt(tokenizer, prompts.prompt(example))) for example in examples]
+
+    test = lengths(split.test)
+    asked_twice = test + [length for questions in suites.values() for length in lengths(questions)]
+    with_shots = [length * (settings.shots + 1) for length in test] if settings.shots else []
+    return asked_twice * 2 + with_shots * 2 + test[:RENAMED]
 
 
 def _peak_memory_mib() -> float:

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from tinkersql.errors import SettingsError
+from tinkersql.rates import config_of, default_rate
 
 BackendKind = Literal["embedded", "tinker", "url"]
+
+HOSTED_MODEL = "meta-llama/Llama-3.2-1B"
+"""The exercise's base model, on the hosted service."""
 
 TEMPLATE = "Table schema:\n{schema}\nQuestion: {question}\nSQL: "
 """The exercise's prompt."""
@@ -126,8 +130,8 @@ def resolve(
 ) -> Resolved:
     """Lay the user's changes over those of a configuration file, and both over a preset.
 
-    A changed batch size without a learning rate rescales the preset's own rate by √(new/old), the square-root rule
-    that the exercise recommends for Adam.
+    Without a learning rate, a changed batch size rescales the preset's own by √(new/old), the square-root rule that the
+    exercise recommends for Adam, and another model has that of `rates`.
 
     Args:
         preset: ``cpu`` or ``exercise``.
@@ -149,10 +153,8 @@ def resolve(
         | {name: _option(name) for name in chosen}
     )
     values = {f.name: getattr(base, f.name) for f in fields(Settings)} | given
-    if values["batch_size"] != base.batch_size and "learning_rate" not in given and values["batch_size"] > 0:
-        values["learning_rate"] = base.learning_rate * math.sqrt(values["batch_size"] / base.batch_size)
-        ratio = f"√({values['batch_size']}/{base.batch_size})"
-        sources["learning_rate"] = f"rescaled from {base.learning_rate:g} by {ratio}, because the batch size changed"
+    if "learning_rate" not in given and values["batch_size"] > 0:
+        values["learning_rate"], sources["learning_rate"] = _rate(preset, values, sources["learning_rate"])
     if values["data"] == "built-in" and "recipe" not in given:
         values["recipe"], sources["recipe"] = "", "--data built-in, which is made without these faults"
     if (budget := [name for name in _BUDGETS if name in given]) and "tokens" not in given:
@@ -162,6 +164,23 @@ def resolve(
     settings = Settings(**values)
     _check(settings)
     return Resolved(settings, preset, sources)
+
+
+def _rate(preset: str, values: Mapping[str, Any], source: str) -> tuple[float, str]:
+    """The learning rate where nobody gives one, and where it comes from.
+
+    A preset's own belongs to its batch size and to the model that it was made for; another model has that of `rates`.
+    """
+    base = PRESETS[preset]
+    model = values["model"] or (HOSTED_MODEL if values["backend"] == "tinker" else "")
+    if model and not (preset == "exercise" and model == HOSTED_MODEL):
+        rate = default_rate(model, values["batch_size"], config_of(model))
+        return rate.value, rate.origin
+    if values["batch_size"] == base.batch_size:
+        return base.learning_rate, source
+    ratio = f"√({values['batch_size']}/{base.batch_size})"
+    rescaled = base.learning_rate * math.sqrt(values["batch_size"] / base.batch_size)
+    return rescaled, f"rescaled from {base.learning_rate:g} by {ratio}, because the batch size changed"
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:

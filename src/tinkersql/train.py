@@ -13,9 +13,12 @@ from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
 from tinkersql.tuning import Sitting, begin, gather, introduce
 from tinkersql.tuning import resume as resume_training
+from tinkersql.tuning.cost import Consent, compare, expect
 
 
-def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def train(
+    resolved: Resolved, runs: Path, name: str, reporter: Reporter, consent: Consent
+) -> tuple[RunFolder, dict[str, Any]]:
     """Read, split and change the data, and train on it.
 
     Args:
@@ -23,6 +26,7 @@ def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tupl
         runs: The folder that holds run folders.
         name: This run's folder in it.
         reporter: Shows what goes on.
+        consent: What the user has agreed to beforehand.
 
     Returns:
         The run folder, and what its ``result.json`` holds.
@@ -43,9 +47,13 @@ def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tupl
             folder.write_config(resolved)
             with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
                 sitting = begin(folder, material, settings, backend, service, reporter)
+                expected = expect(backend, sitting.plan, consent, reporter)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)
-                return folder, _go_on(folder, sitting, result, backend, reporter)
+                result = _go_on(folder, sitting, result, backend, reporter)
+                result["cost"] = compare(expected, result["training"]["seconds"], result["training"]["tokens"])
+                folder.write_result(result)
+                return folder, result
         except BaseException:
             if not folder.rows("metrics.jsonl"):
                 folder.discard()  # a run without a step leaves nothing behind

@@ -6,6 +6,8 @@ import os
 import pty
 import random
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ from tinker import types
 
 from tinkersql.backend import Backend
 from tinkersql.errors import Interrupted, SettingsError
+from tinkersql.settings import Settings
 from tinkersql.tuning import cost
-from tinkersql.tuning.cost import Estimate, Work, calibrate, compare, confirm, estimate, work_of
+from tinkersql.tuning.cost import Consent, Estimate, Work, calibrate, compare, confirm, estimate, work_of
+from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.prices import load_prices
 
 WORK = Work(steps=10, train_tokens=2_000_000, prefill_tokens=1_000_000, sample_tokens=500_000)
@@ -46,27 +50,32 @@ def backend(
 
 
 def hosted(work: Work = WORK, prices: Path | None = None, **options: Any) -> Estimate:
-    return estimate(backend("tinker", **options), work, [datum(4)], 1, 8, False, prices)
+    return estimate(backend("tinker", **options), work, plan([4]), prices)
 
 
-def refusal(found: Estimate, **limits: Any) -> str:
+def plan(lengths: Iterable[int], batch_size: int = 1) -> Plan:
+    settings = replace(Settings(), tokens=0, batch_size=batch_size, rank=8)
+    return Plan([datum(length) for length in lengths], settings)
+
+
+def refusal(found: Estimate) -> str:
     with pytest.raises(SettingsError) as caught:
-        confirm(found, **limits)
+        confirm(found, Consent())
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.integers(1, 8), st.lists(st.integers(1, 99)))
 def test_everything_is_counted(lengths: list[int], batch_size: int, prompts: list[int]) -> None:
-    work = work_of([datum(length) for length in lengths], batch_size, prompts, max_tokens=150)
+    work = work_of(plan(lengths, batch_size), prompts, max_tokens=150)
     assert work == Work(math.ceil(len(lengths) / batch_size), sum(lengths), sum(prompts), 150 * len(prompts))
 
 
 def test_the_embedded_server_is_tried(engine: Any) -> None:
-    data = [datum(length) for length in range(8, 40)]
-    work = work_of(data, 4)
+    small = plan(range(8, 40), 4)
+    work = work_of(small)
     there = backend("embedded", engine.model, engine.base_url, engine.key)
-    found = estimate(there, work, data, 4, 8, False)
+    found = estimate(there, work, small)
     assert found.seconds is not None
     assert found.seconds > 0
     assert found.usd is None
@@ -78,7 +87,7 @@ def test_the_embedded_server_is_tried(engine: Any) -> None:
         if run.user_metadata == {"purpose": "calibration"}
     ]
     assert rest.list_checkpoints(run.training_run_id).result().checkpoints == [], "it leaves no checkpoint"
-    confirm(found)
+    confirm(found, Consent())
     assert "about 0 s of training" in str(found)
 
 
@@ -120,9 +129,8 @@ def test_hosted_tinker_is_reckoned_by_the_table() -> None:
     assert "500,000 of answers" in str(found)
     assert "more than $1.00" in refusal(found)
     assert "--yes" in refusal(found)
-    confirm(found, yes=True)
-    confirm(found, usd=2.0)
-    confirm(found, usd=None)
+    for agreed in (Consent(yes=True), Consent(usd=2.0), Consent(usd=None)):
+        confirm(found, agreed)
 
 
 def test_an_unknown_price_is_said_and_asked_about_where_one_is_charged(tmp_path: Path) -> None:
@@ -130,22 +138,14 @@ def test_an_unknown_price_is_said_and_asked_about_where_one_is_charged(tmp_path:
     assert found.usd is None
     assert "price of meta-llama/Llama-3.2-1B unknown" in str(found)
     assert "an unknown sum" in refusal(found)
-    own = estimate(backend("url", "my-model"), WORK, [datum(4)], 1, 8, False)
-    confirm(own)
+    own = estimate(backend("url", "my-model"), WORK, plan([4]))
+    confirm(own, Consent())
     table = tmp_path / "mine.toml"
     table.write_text("[my-model]\ntrain = 1\nprefill = 0\nsample = 0\n")
-    priced = estimate(backend("url", "my-model"), WORK, [datum(4)], 1, 8, False, table)
+    priced = estimate(backend("url", "my-model"), WORK, plan([4]), table)
     assert priced.usd == pytest.approx(2.0)
     assert str(table) in priced.basis
     assert "more than $1.00" in refusal(priced)
-
-
-def test_minutes_are_a_limit_too() -> None:
-    slow = Estimate("embedded", WORK, 3600.0, None, "measured")
-    confirm(slow)
-    confirm(slow, minutes=60)
-    assert "more than 30 min" in refusal(slow, minutes=30)
-    assert "about 60 min of training" in refusal(slow, minutes=30)
 
 
 @pytest.mark.parametrize("agrees", [True, False])
@@ -155,10 +155,10 @@ def test_a_person_decides(agrees: bool, monkeypatch: pytest.MonkeyPatch, capsys:
         monkeypatch.setattr(sys, "stdin", terminal)
         os.write(outside, b"y\n" if agrees else b"n\n")
         if agrees:
-            confirm(hosted())
+            confirm(hosted(), Consent())
         else:
             with pytest.raises(Interrupted):
-                confirm(hosted())
+                confirm(hosted(), Consent())
     os.close(outside)
     assert "more than $1.00: 2,000,000 training tokens in 10 steps" in capsys.readouterr().err
 

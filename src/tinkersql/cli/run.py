@@ -12,8 +12,11 @@ from tinkersql.cli.settings import (
     ConfigOption,
     NameOption,
     PresetOption,
+    PricesOption,
     ResumeOption,
     RunsOption,
+    SpendOption,
+    YesOption,
     alone,
     with_settings,
 )
@@ -33,17 +36,21 @@ def _run(
     preset: PresetOption = None,
     name: NameOption = None,
     runs: RunsOption = None,
+    yes: YesOption = False,
+    spend: SpendOption = 1.0,
+    prices: PricesOption = None,
     json: ResultOption = False,
 ) -> None:
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
     alone(resume, given, config=config, preset=preset, runs=runs, name=name)
     from tinkersql import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
+    from tinkersql.tuning.cost import Consent
 
     if resume is not None:
         folder, result = main_path.resume(resume, Terminal())
     else:
         asked = request(config, given, preset, runs, name)
-        folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal())
+        folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal(), Consent(spend, yes, prices))
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -20,6 +20,9 @@ PresetOption = Annotated[str | None, typer.Option(help="'cpu' (the default) or '
 ResumeOption = Annotated[
     Path | None, typer.Option("--resume", help="Go on with the run in this folder, exactly where it stopped.")
 ]
+YesOption = Annotated[bool, typer.Option("--yes", help="Start without asking, whatever it costs.")]
+SpendOption = Annotated[float, typer.Option("--spend", min=0, help="So many US dollars may be spent without asking.")]
+PricesOption = Annotated[Path | None, typer.Option("--prices", help="A TOML file of a service's prices.")]
 NameOption = Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")]
 RunsOption = Annotated[Path | None, typer.Option(help="Where run folders lie; 'runs' by default.")]
 

@@ -12,8 +12,11 @@ from tinkersql.cli.settings import (
     ConfigOption,
     NameOption,
     PresetOption,
+    PricesOption,
     ResumeOption,
     RunsOption,
+    SpendOption,
+    YesOption,
     alone,
     with_settings,
 )
@@ -33,6 +36,9 @@ def _train(
     preset: PresetOption = None,
     name: NameOption = None,
     runs: RunsOption = None,
+    yes: YesOption = False,
+    spend: SpendOption = 1.0,
+    prices: PricesOption = None,
     json: ResultOption = False,
 ) -> None:
     """Fine-tune without measuring; --resume goes on with a training that was stopped."""
@@ -40,12 +46,15 @@ def _train(
     if more_steps is not None and (resume is None or more_steps < 1):
         raise SettingsError("--more-steps N belongs to --resume RUN, and adds at least 1 step")
     from tinkersql import train as main_path  # imports torch and the SDK: seconds that --help need not wait for
+    from tinkersql.tuning.cost import Consent
 
     if resume is not None:
         folder, result = main_path.resume(resume, more_steps or 0, Terminal())
     else:
         asked = request(config, given, preset, runs, name)
-        folder, result = main_path.train(asked.resolved, asked.runs, asked.name, Terminal())
+        folder, result = main_path.train(
+            asked.resolved, asked.runs, asked.name, Terminal(), Consent(spend, yes, prices)
+        )
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinkersql.backend import Backend
+from tinkersql.console import Reporter
 from tinkersql.console import confirm as ask
 from tinkersql.settings import BackendKind
+from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.prices import load_prices
 
 if TYPE_CHECKING:
@@ -79,54 +81,82 @@ class Estimate:
         return f"{', '.join(parts)} ({self.basis})"
 
 
-def work_of(data: "Sequence[tinker.Datum]", batch_size: int, prompts: Sequence[int] = (), max_tokens: int = 0) -> Work:
-    """Count what a pass over ``data`` and the evaluations around it amount to.
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a user has agreed to beforehand.
+
+    Attributes:
+        usd: May be spent without being asked; None for any sum.
+        yes: All else is agreed to.
+        prices: The user's own price table.
+    """
+
+    usd: float | None = USD_LIMIT
+    yes: bool = False
+    prices: Path | None = None
+
+
+def expect(
+    backend: Backend,
+    plan: Plan,
+    consent: Consent,
+    reporter: Reporter,
+    prompts: Sequence[int] = (),
+    max_tokens: int = 0,
+) -> Estimate:
+    """Estimate, show, and ask where it is more than the user has agreed to.
+
+    Raises:
+        SettingsError: It must be asked, and there is no terminal; or a price table cannot be read.
+        Interrupted: The user does not agree.
+    """
+    found = estimate(backend, work_of(plan, prompts, max_tokens), plan, consent.prices)
+    reporter.say(f"  Expected: {found}")
+    confirm(found, consent)
+    return found
+
+
+def work_of(plan: Plan, prompts: Sequence[int] = (), max_tokens: int = 0) -> Work:
+    """Count what a plan and the evaluations around it amount to; minutes count as all that the data holds.
 
     Args:
-        data: The training examples.
-        batch_size: Examples per step.
+        plan: Of the training.
         prompts: Length in tokens of each prompt that will be answered, once for each time it is.
         max_tokens: The longest answer.
     """
+    steps = plan.steps or -(-plan.examples // plan.settings.batch_size)
     return Work(
-        steps=-(-len(data) // batch_size),
-        train_tokens=sum(datum.model_input.length for datum in data),
+        steps=steps,
+        train_tokens=sum(datum.model_input.length for step in range(1, steps + 1) for datum in plan.batch(step)),
         prefill_tokens=sum(prompts),
         sample_tokens=len(prompts) * max_tokens,
     )
 
 
-def estimate(
-    backend: Backend,
-    work: Work,
-    data: "Sequence[tinker.Datum]",
-    batch_size: int,
-    rank: int,
-    train_unembed: bool,
-    prices: Path | None = None,
-) -> Estimate:
+def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = None) -> Estimate:
     """Say what the work will take: on the embedded server by trying, elsewhere by the price table.
 
     Args:
         backend: Whom the training will run on.
         work: What `work_of` counted.
-        data: The training examples; at least one.
-        batch_size: Examples per step.
-        rank: LoRA rank.
-        train_unembed: Whether the adapter also covers the unembedding.
+        plan: Of the training.
         prices: The user's own table, over the others.
 
     Raises:
         SettingsError: A price table cannot be read.
         BackendError: The embedded server fails.
     """
+    settings = plan.settings
     if backend.kind == "embedded":
         # A session of its own, so that the throwaway adapter is freed with it.
         with backend.service() as service:
             client = service.create_lora_training_client(
-                backend.model, rank=rank, train_unembed=train_unembed, user_metadata={"purpose": "calibration"}
+                backend.model,
+                rank=settings.rank,
+                train_unembed=settings.train_unembed,
+                user_metadata={"purpose": "calibration"},
             ).result()
-            speed, tried = calibrate(client, data, min(batch_size, CALIBRATION_BATCH), work.steps)
+            speed, tried = calibrate(client, plan.datums, min(settings.batch_size, CALIBRATION_BATCH), work.steps)
         basis = f"{speed:.0f} tokens/s, measured in {tried} steps"
         return Estimate(backend.kind, work, work.train_tokens / speed, None, basis)
     price = load_prices(prices).get(backend.model)
@@ -166,30 +196,22 @@ def calibrate(
     return tokens / seconds, steps
 
 
-def confirm(estimate: Estimate, usd: float | None = USD_LIMIT, minutes: float | None = None, yes: bool = False) -> None:
-    """Ask before work that costs more than the limits, or an unknown sum on hosted Tinker.
-
-    Args:
-        estimate: What the work will take.
-        usd: The most that is spent unasked; None for no limit.
-        minutes: The longest training that is started unasked; None for no limit.
-        yes: The user has agreed beforehand.
+def confirm(estimate: Estimate, consent: Consent) -> None:
+    """Ask before work that costs more than the user has agreed to, or an unknown sum on hosted Tinker.
 
     Raises:
         SettingsError: It must be asked, and there is no terminal; names ``--yes``.
         Interrupted: The user does not agree.
     """
-    if not yes and (reason := _reason_to_ask(estimate, usd, minutes)):
+    if not consent.yes and (reason := _reason_to_ask(estimate, consent.usd)):
         ask(f"{reason}: {estimate}", "--yes")
 
 
-def _reason_to_ask(estimate: Estimate, usd: float | None, minutes: float | None) -> str:
+def _reason_to_ask(estimate: Estimate, usd: float | None) -> str:
     if usd is not None and estimate.usd is not None and estimate.usd > usd:
         return f"more than ${usd:.2f}"
     if usd is not None and estimate.usd is None and estimate.kind == "tinker":
         return "an unknown sum"
-    if minutes is not None and estimate.seconds is not None and estimate.seconds > minutes * 60:
-        return f"more than {_duration(minutes * 60)}"
     return ""
 
 

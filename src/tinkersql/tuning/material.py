@@ -96,7 +96,7 @@ def introduce(resolved: Resolved, facts: dict[str, Any], reporter: Reporter) -> 
     reporter.heading("Settings")
     reporter.say(f"  preset {resolved.preset}")
     for name, entry in resolved.to_dict().items():
-        if not entry["source"].startswith("preset"):
+        if name == "learning_rate" or not entry["source"].startswith("preset"):
             reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")
 
 
