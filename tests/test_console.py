@@ -1,5 +1,8 @@
+import io
+
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tinkersql.console import Terminal, printable
 
@@ -18,3 +21,28 @@ def test_escape_sequences_become_harmless() -> None:
 def test_a_line_is_shown_as_it_is(capsys) -> None:
     Terminal().say("data[1].json and [bold]no markup[/bold] [/")
     assert "data[1].json and [bold]no markup[/bold] [/" in capsys.readouterr().err
+
+
+def test_waiting_is_told_in_lines_where_there_is_no_terminal(capsys) -> None:
+    terminal = Terminal()
+    with terminal.track("train", 2, "examples") as advance:
+        advance(1, "loss 1.0")
+        terminal.waiting("waiting for the service ([full]), 10 s")
+        terminal.waiting("waiting for the service ([full]), 11 s")
+        terminal.waiting("")
+        advance(1, "loss 0.5")
+    shown = capsys.readouterr().err
+    assert shown.count("waiting for the service") == 1
+    assert "waiting for the service ([full]), 10 s" in shown
+    assert "loss 0.5" in shown
+
+
+def test_waiting_stands_beside_the_bar_on_a_terminal() -> None:
+    terminal, screen = Terminal(), io.StringIO()
+    terminal.console = Console(file=screen, force_terminal=True, width=200)
+    with terminal.track("train", 2, "examples") as advance:
+        advance(1, "loss 1.0")
+        terminal.waiting("waiting for the service ([full]), 10 s")
+    last = [line for line in screen.getvalue().splitlines() if "train" in line][-1]
+    assert "loss 1.0" in last
+    assert "waiting for the service ([full]), 10 s" in last

@@ -6,7 +6,7 @@ This is the only module that knows whether the service is embedded, hosted or so
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tinkersql import embedded, models
 from tinkersql.console import Reporter
 from tinkersql.errors import BackendError, ModelError, SettingsError
 from tinkersql.settings import BackendKind, Settings
+from tinkersql.waiting import connection_trouble
 
 if TYPE_CHECKING:
     import tinker
@@ -65,12 +66,18 @@ class Backend:
         client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
         try:
             yield client
-            client.close("success").result()
         except tinker.TinkerError as error:
             client.close("errored")  # not awaited: the service may be gone
+            kept = "what was saved stays, and a run can go on from its last checkpoint"
+            if isinstance(error, tinker.APIConnectionError):
+                trouble = connection_trouble(error)
+                raise BackendError(f"the service at {self.base_url} is out of reach ({trouble}); {kept}") from error
             # The SDK appends its own internals to the service's words.
             message = " ".join(str(error).split()).split(" for self.request_id")[0]
-            raise BackendError(f"the service at {self.base_url} failed: {message}") from error
+            raise BackendError(f"the service at {self.base_url} failed: {message}; {kept}") from error
+        # The work is done and saved: a service that does not answer now may end the session by itself.
+        with suppress(tinker.TinkerError, TimeoutError):
+            client.close("success").result(timeout=PROBE_SECONDS)
 
     def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.

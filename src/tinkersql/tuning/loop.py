@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tinkersql.console import Reporter
 from tinkersql.errors import Interrupted
 from tinkersql.settings import Settings
+from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
@@ -93,13 +94,13 @@ def train(
             """Await the oldest steps until only ``left`` are in flight."""
             while len(in_flight) > left:
                 step = in_flight.popleft()
-                metrics.append(_finish(step, metrics, started))
+                metrics.append(_finish(step, metrics, started, reporter))
                 on_step(metrics[-1])
                 advance(len(step.batch), f"loss {metrics[-1]['loss']:.3f}")
 
         def save(kind: str) -> str:
             finish(left=0)
-            path = client.save_state(LATEST, overwrite=True).result().path
+            path = awaited(client.save_state(LATEST, overwrite=True), reporter).path
             on_checkpoint(checkpoint(metrics[-1]["step"], metrics[-1]["examples"], kind, path))
             return path
 
@@ -165,10 +166,10 @@ def _submit(
     return _Step(number, rate, batch, forward_backward, optim)
 
 
-def _finish(step: _Step, done: Sequence[Mapping[str, Any]], started: float) -> dict[str, Any]:
+def _finish(step: _Step, done: Sequence[Mapping[str, Any]], started: float, reporter: Reporter) -> dict[str, Any]:
     """Await a step's results and word them as a line of ``metrics.jsonl``."""
-    output = step.forward_backward.result()
-    step.optim.result()
+    output = awaited(step.forward_backward, reporter)
+    awaited(step.optim, reporter)
     weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
     elapsed = time.monotonic() - started
     return {
