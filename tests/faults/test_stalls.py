@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from faulty_proxy import FAULTS, LOST, Fault, faulty_proxy, seeded
+from faulty_proxy import ANSWER_LOST, FAULTS, LOST, Fault, faulty_proxy, seeded
 
 STEPS = 8
 
@@ -30,9 +30,10 @@ def test_an_hour_without_service_changes_nothing(bench, undisturbed, clock, star
     hour: list[float] = []
 
     def from_the_last_step_on(path: str) -> Fault | None:
-        """No result of the last step gets through; once it is submitted, nothing gets through for an hour."""
+        """Results of the last step are lost on their way; once it is submitted, nothing gets through for an hour."""
         if running.proxy.delivered["optim_step"] < STEPS:
-            return LOST if path == "retrieve_future" and running.proxy.delivered["forward_backward"] == STEPS else None
+            last = running.proxy.delivered["forward_backward"] == STEPS
+            return ANSWER_LOST if path == "retrieve_future" and last else None
         if not hour:
             hour.append(clock.now() + 3600)
             clock.run(1800)
