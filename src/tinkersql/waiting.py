@@ -84,16 +84,16 @@ def connection_trouble(error: BaseException) -> str:
     """Why a connection failed, in a few words."""
     import httpx
 
-    causes: list[str] = []
+    causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None:
-        causes.append(str(cause).lower())
+        causes.append(cause)
         cause = cause.__cause__ or cause.__context__
-    if any("refused" in text for text in causes):
+    if any("refused" in str(cause).lower() for cause in causes):
         return "connection refused"
-    if isinstance(error, httpx.ConnectError):
+    if any(isinstance(cause, httpx.ConnectError) for cause in causes):
         return "no connection"
-    return "no answer" if isinstance(error, httpx.TimeoutException) else "connection lost"
+    return "no answer" if any(isinstance(cause, httpx.TimeoutException) for cause in causes) else "connection lost"
 
 
 class _Overheard:

@@ -1,7 +1,7 @@
 """Questions to a model get the same greedy answers whatever goes wrong on the way."""
 
 import pytest
-from faulty_proxy import FAULTS, faulty_proxy, seeded
+from faulty_proxy import faulty_proxy, seeded
 
 
 @pytest.fixture(scope="module")
@@ -14,4 +14,4 @@ def expected(bench):
 def test_faults_change_no_answer(bench, expected, seed: int) -> None:
     with faulty_proxy(bench.engine.base_url, seeded(seed, 0.4)) as running:
         assert bench.ask(running.base_url) == expected
-    assert len(running.proxy.done) > len(FAULTS) / 2
+    assert running.proxy.done.total() - running.proxy.done[None] > 3

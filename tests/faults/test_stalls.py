@@ -23,7 +23,7 @@ def test_each_fault_changes_nothing(bench, undisturbed, name: str) -> None:
 def test_all_faults_together_change_nothing(bench, undisturbed, seed: int) -> None:
     with faulty_proxy(bench.engine.base_url, seeded(seed, 0.4)) as running:
         assert bench.train(running.base_url) == undisturbed
-    assert len(running.proxy.done) > len(FAULTS) / 2
+    assert running.proxy.done.total() - running.proxy.done[None] > 10
 
 
 def test_an_hour_without_service_changes_nothing(bench, undisturbed, clock, start_engine, tmp_path) -> None:
