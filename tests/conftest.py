@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -110,6 +111,28 @@ def engine(
     """One engine for all tests that need no options of their own; it serves `tiny_model` in float32."""
     with start_engine(tmp_path_factory.mktemp("store")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def make_data() -> Callable[..., list[tinker.Datum]]:
+    """Random training data, the same for the same seed; a third of the weights are zero."""
+    from tinker import types
+
+    def make(count: int = 6, seed: int = 0, vocabulary: int = 400) -> list[tinker.Datum]:
+        generator = random.Random(seed)
+        data = []
+        for _ in range(count):
+            length = generator.randrange(8, 40)
+            tokens = generator.choices(range(vocabulary), k=length + 1)
+            weights = [0.0 if i < length // 3 else 1.0 for i in range(length)]
+            inputs = {
+                "target_tokens": types.TensorData(data=tokens[1:], dtype="int64", shape=[length]),
+                "weights": types.TensorData(data=weights, dtype="float32", shape=[length]),
+            }
+            data.append(types.Datum(model_input=types.ModelInput.from_ints(tokens[:-1]), loss_fn_inputs=inputs))
+        return data
+
+    return make
 
 
 ALIAS = "meta-llama/Llama-3.2-1B"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tinkersql.console import Terminal, confirm, printable
 from tinkersql.errors import Interrupted, SettingsError
@@ -56,3 +57,28 @@ def test_where_nobody_can_be_asked_the_option_is_named(monkeypatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     with pytest.raises(SettingsError, match="3 checkpoints will be deleted: add --yes"):
         confirm("3 checkpoints will be deleted", "--yes")
+
+
+def test_waiting_is_told_in_lines_where_there_is_no_terminal(capsys) -> None:
+    terminal = Terminal()
+    with terminal.track("train", 2, "examples") as advance:
+        advance(1, "loss 1.0")
+        terminal.waiting("waiting for the service ([full]), 10 s")
+        terminal.waiting("waiting for the service ([full]), 11 s")
+        terminal.waiting("")
+        advance(1, "loss 0.5")
+    shown = capsys.readouterr().err
+    assert shown.count("waiting for the service") == 1
+    assert "waiting for the service ([full]), 10 s" in shown
+    assert "loss 0.5" in shown
+
+
+def test_waiting_stands_beside_the_bar_on_a_terminal() -> None:
+    terminal, screen = Terminal(), io.StringIO()
+    terminal.console = Console(file=screen, force_terminal=True, width=200)
+    with terminal.track("train", 2, "examples") as advance:
+        advance(1, "loss 1.0")
+        terminal.waiting("waiting for the service ([full]), 10 s")
+    last = [line for line in screen.getvalue().splitlines() if "train" in line][-1]
+    assert "loss 1.0" in last
+    assert "waiting for the service ([full]), 10 s" in last

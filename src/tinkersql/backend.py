@@ -6,7 +6,7 @@ This is the only module that knows whether the service is embedded, hosted or so
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from tinkersql import embedded, models
 from tinkersql.console import Reporter
 from tinkersql.errors import BackendError, ModelError, RunError, SettingsError
 from tinkersql.settings import HOSTED_MODEL, BackendKind, Settings
+from tinkersql.waiting import connection_trouble
 
 if TYPE_CHECKING:
     import tinker
@@ -59,14 +60,16 @@ class Backend:
         """
         import tinker
 
-        with _sdk_errors(self.base_url):
-            client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
+        client = tinker.ServiceClient(base_url=self.base_url, api_key=self.key)
+        with _sdk_errors(self.base_url, "; what was saved stays, and a run can go on from its last checkpoint"):
             try:
                 yield client
-                client.close("success").result()
             except tinker.TinkerError:
                 client.close("errored")  # not awaited: the service may be gone
                 raise
+        # The work is done and saved: a service that does not answer now may end the session by itself.
+        with suppress(tinker.TinkerError, TimeoutError):
+            client.close("success").result(timeout=PROBE_SECONDS)
 
     def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.
@@ -172,16 +175,19 @@ def _remote(settings: Settings) -> tuple[str, str]:
 
 
 @contextmanager
-def _sdk_errors(base_url: str) -> Iterator[None]:
-    """Turn the SDK's errors into one line."""
+def _sdk_errors(base_url: str, comfort: str = "") -> Iterator[None]:
+    """Turn the SDK's errors into one line, which ends with ``comfort``."""
     import tinker
 
     try:
         yield
+    except tinker.APIConnectionError as error:
+        trouble = connection_trouble(error)
+        raise BackendError(f"the service at {base_url} is out of reach ({trouble}){comfort}") from error
     except tinker.TinkerError as error:
         # The SDK appends its own internals to the service's words.
         message = " ".join(str(error).split()).split(" for self.request_id")[0]
-        raise BackendError(f"the service at {base_url} failed: {message}") from error
+        raise BackendError(f"the service at {base_url} failed: {message}{comfort}") from error
 
 
 def _local_model(name: str, reporter: Reporter) -> models.Model:

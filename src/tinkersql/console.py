@@ -4,11 +4,13 @@ Standard output stays free for results, so that ``--json`` can be piped.
 """
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -29,6 +31,9 @@ from tinkersql.errors import Interrupted, SettingsError
 Advance = Callable[..., None]
 """``advance(by=1, note="")``: so much more is done; the note (a loss, say) stands at the end of the bar."""
 
+LINE_SECONDS = 60.0
+"""Where no bar can be drawn, one line in so many seconds says that work waits."""
+
 
 class Reporter(Protocol):
     """Whoever is told how the work goes on."""
@@ -43,6 +48,10 @@ class Reporter(Protocol):
 
     def track(self, label: str, total: int | None, unit: str) -> AbstractContextManager[Advance]:
         """Open a progress bar over ``total`` units (None: unknown); the context yields its `Advance`."""
+        ...
+
+    def waiting(self, text: str) -> None:
+        """Show, at any rate of calls, what the work waits for; an empty text ends that."""
         ...
 
     def downloads(self) -> AbstractContextManager[Progress]:
@@ -92,6 +101,8 @@ class Terminal:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
+        self._bar: tuple[Bars, TaskID] | None = None
+        self._next_line = float("-inf")
 
     def say(self, text: str) -> None:
         """Show one line, as it is."""
@@ -110,17 +121,30 @@ class Terminal:
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(compact=True),
-            TextColumn("[dim]{task.fields[note]}"),
+            TextColumn("[dim]{task.fields[note]}[/] [yellow]{task.fields[waiting]}"),
         )
         with Bars(*columns, console=self.console) as bars:
-            task = bars.add_task(label, total=total, unit=unit, note="")
+            task = bars.add_task(label, total=total, unit=unit, note="", waiting="")
+            self._bar = bars, task
 
             def advance(by: float = 1, note: str = "") -> None:
                 bars.update(task, advance=by)
                 if note:
                     bars.update(task, note=note)
 
-            yield advance
+            try:
+                yield advance
+            finally:
+                self._bar = None
+
+    def waiting(self, text: str) -> None:
+        """Show it at the end of the open bar; elsewhere as a line, one in `LINE_SECONDS` at most."""
+        if self._bar is not None:
+            bars, task = self._bar
+            bars.update(task, waiting=escape(text))
+        if text and not (self._bar and self.console.is_terminal) and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_SECONDS
+            self.say(f"  {text}")
 
     @contextmanager
     def downloads(self) -> Iterator[Progress]:
@@ -156,6 +180,9 @@ class Silent:
     def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
         """Count nothing."""
         yield lambda by=1, note="": None
+
+    def waiting(self, text: str) -> None:
+        """Show nothing."""
 
     @contextmanager
     def downloads(self) -> Iterator[Progress]:

@@ -25,6 +25,7 @@ from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
 from tinkersql.runs import ResultFolder, RunFolder, made, now
 from tinkersql.settings import Settings
+from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
@@ -156,13 +157,13 @@ def _ask_all(
     with backend.service() as service:
         samplers: dict[str, Any] = {}
         if checkpoint is None or request.compare:
-            samplers["base"] = service.create_sampling_client(base_model=backend.model).result()
+            samplers["base"] = awaited(service.create_sampling_client(base_model=backend.model), reporter)
         if checkpoint is not None:
-            samplers["tuned"] = client = _weights(service, checkpoint)
+            samplers["tuned"] = client = _weights(service, checkpoint, reporter)
         else:  # a sampler of the base model knows its name alone, and not where its tokenizer is
-            client = service.create_lora_training_client(
-                backend.model, rank=settings.rank, train_unembed=False
-            ).result()
+            client = awaited(
+                service.create_lora_training_client(backend.model, rank=settings.rank, train_unembed=False), reporter
+            )
         tokenizer = backend.tokenizer(client)
         for name, sampler in samplers.items():
             model = Model(name, sampler, tokenizer, backend.context_length)
@@ -172,11 +173,11 @@ def _ask_all(
                 findings.add(method.label(name), attempts, method, time.monotonic() - started)
 
 
-def _weights(service: "tinker.ServiceClient", checkpoint: str) -> "tinker.SamplingClient":
+def _weights(service: "tinker.ServiceClient", checkpoint: str, reporter: Reporter) -> "tinker.SamplingClient":
     import tinker
 
     try:
-        return service.create_sampling_client(model_path=checkpoint).result()
+        return awaited(service.create_sampling_client(model_path=checkpoint), reporter)
     except (tinker.BadRequestError, tinker.NotFoundError) as error:
         detail = error.body.get("detail") if isinstance(error.body, dict) else None
         raise ModelError(

@@ -119,7 +119,7 @@ def _exercise(
                 facts.training = sitting.train(reporter)
                 phase["tokens"] = facts.training.tokens
             with facts.phase("save"):
-                weights = folder.tuned_model() if sitting.ended else sitting.finish(facts.training)
+                weights = folder.tuned_model() if sitting.ended else sitting.finish(facts.training, reporter)
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=weights).result()

@@ -99,7 +99,7 @@ def _go_on(
     """Train to the end and keep what came of it."""
     reporter.heading("Training")
     training = sitting.train(reporter)
-    checkpoint = sitting.finish(training)
+    checkpoint = sitting.finish(training, reporter)
     result |= {
         "backend": {"kind": backend.kind, "model": backend.model},
         "model": dict(backend.provenance),

@@ -1,7 +1,6 @@
 """Fixtures of the conformance tests: unmodified clients talk to an engine over a real socket."""
 
 import os
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -32,28 +31,6 @@ def new_model(engine: "RunningEngine") -> "Callable[..., tinker.TrainingClient]"
         return service.create_lora_training_client(base_model=engine.model, **settings).result()
 
     return create
-
-
-@pytest.fixture(scope="session")
-def make_data() -> "Callable[..., list[tinker.Datum]]":
-    """Random training data, the same for the same seed; a third of the weights are zero."""
-    from tinker import types
-
-    def make(count: int = 6, seed: int = 0, vocabulary: int = 400) -> "list[tinker.Datum]":
-        generator = random.Random(seed)
-        data = []
-        for _ in range(count):
-            length = generator.randrange(8, 40)
-            tokens = generator.choices(range(vocabulary), k=length + 1)
-            weights = [0.0 if i < length // 3 else 1.0 for i in range(length)]
-            inputs = {
-                "target_tokens": types.TensorData(data=tokens[1:], dtype="int64", shape=[length]),
-                "weights": types.TensorData(data=weights, dtype="float32", shape=[length]),
-            }
-            data.append(types.Datum(model_input=types.ModelInput.from_ints(tokens[:-1]), loss_fn_inputs=inputs))
-        return data
-
-    return make
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-KEEP_SECONDS = 300.0
-"""How long an answer stays after it was first fetched: a client whose connection dropped asks again, for 5 minutes."""
+KEEP_SECONDS = 7200.0
+"""How long an answer stays after it was first fetched: it may have been lost on its way, and its client for an hour."""
 
 KEEP_BYTES = 32 << 20
 """Answers that were fetched stay within this; the oldest go first."""
 
-UNFETCHED_SECONDS = 1800.0
-"""How long an answer stays that nobody fetches."""
+UNFETCHED_SECONDS = 7200.0
+"""How long an answer stays that nobody fetches: its client may have lost its network for an hour."""
 
 _BYTES_EACH = 2048
 """About what a future takes beside its answer."""

@@ -26,8 +26,11 @@ from typing import Any
 from tinkersql.engine.disk import Owner
 from tinkersql.engine.faults import NotFound
 
-IDLE_SECONDS = 1800.0
-"""A session without heartbeat for this long has lost its client: what it holds is freed, its checkpoints stay."""
+IDLE_SECONDS = 7200.0
+"""A session without heartbeat for this long has lost its client: what it holds is freed, its checkpoints stay.
+
+An hour without network, or of a stopped client, must not cost a training.
+"""
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinkersql.console import Reporter
 from tinkersql.prompts import encode_prompt, stop_texts
 from tinkersql.settings import Settings
+from tinkersql.waiting import awaited, until
 
 if TYPE_CHECKING:
     import tinker
@@ -73,15 +74,15 @@ def sample(
             advance()
 
         for tokens in encoded:
-            in_flight.acquire()
+            until(lambda seconds: in_flight.acquire(timeout=seconds), reporter)
             if context_length is not None and len(tokens) >= context_length:
                 futures.append(None)
                 answered(None)
                 continue
-            future = sampler.sample(types.ModelInput.from_ints(tokens), answers, params).future()
-            future.add_done_callback(answered)
+            future = sampler.sample(types.ModelInput.from_ints(tokens), answers, params)
+            future.future().add_done_callback(answered)
             futures.append(future)
-        responses = [future.result() if future else None for future in futures]
+        responses = [awaited(future, reporter) if future else None for future in futures]
     return [_answers(tokenizer, tokens, response) for tokens, response in zip(encoded, responses, strict=True)]
 
 

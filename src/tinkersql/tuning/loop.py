@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tinkersql.console import Reporter
 from tinkersql.errors import Interrupted
 from tinkersql.tuning.plan import TIMED_STEPS, Plan
+from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
@@ -162,8 +163,8 @@ class _Loop:
 
     def _result(self, step: _Step) -> Row:
         """Await a step's results and word them as a line of ``metrics.jsonl``."""
-        output = step.forward_backward.result()
-        step.optim.result()
+        output = awaited(step.forward_backward, self.reporter)
+        awaited(step.optim, self.reporter)
         weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
         before = self.metrics[-1] if self.metrics else {"examples": 0, "elapsed": 0.0}
         now = time.monotonic()
@@ -183,7 +184,7 @@ class _Loop:
         self._finish(0)
         row = self.metrics[-1]
         # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
-        path = self.client.save_state(f"step-{row['step']:06d}", overwrite=True).result().path
+        path = awaited(self.client.save_state(f"step-{row['step']:06d}", overwrite=True), self.reporter).path
         self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
         return path
 

@@ -14,6 +14,7 @@ from tinkersql.tuning.loop import Row, Training, checkpoint, train
 from tinkersql.tuning.material import Material
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import Left, Record, read, rewind, sha256_of_tokens
+from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
@@ -56,10 +57,10 @@ class Sitting:
         """
         return train(self.client, self.plan, reporter, self.record, self.done)
 
-    def finish(self, training: Training) -> str:
+    def finish(self, training: Training, reporter: Reporter) -> str:
         """Save the end of the training, to train on from and to sample from; returns the path of the latter."""
-        state = self.client.save_state("final", overwrite=True).result().path
-        sampler = self.client.save_weights_for_sampler("final").result().path
+        state = awaited(self.client.save_state("final", overwrite=True), reporter).path
+        sampler = awaited(self.client.save_weights_for_sampler("final"), reporter).path
         self.record.saved(checkpoint(training.steps, training.examples, "final", state, sampler))
         return sampler
 

@@ -1,4 +1,4 @@
-"""A training run over a bad network gives what it gives over a good one, to the last bit."""
+"""All that a client can ask for, over a bad network, gives what it gives over a good one, to the last bit."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import tinker
-from faulty_proxy import FAULTS, faulty_proxy
+from faulty_proxy import FAULTS, faulty_proxy, seeded
 from tinker import types
 
 ADAM = types.AdamParams(learning_rate=1e-2)
@@ -49,9 +49,10 @@ def test_faults_change_nothing(
 ) -> None:
     with start_engine(tmp_path / "good", max_chunk_len=2) as engine:
         expected = a_run(engine.base_url, engine.key, engine.model, make_data)
-    with start_engine(tmp_path / "bad", max_chunk_len=2) as engine:
-        port = int(engine.base_url.rsplit(":", 1)[1])
-        with faulty_proxy(port, seed=4, rate=0.25) as (base_url, proxy):
-            seen = a_run(base_url, engine.key, engine.model, make_data)
+    with (
+        start_engine(tmp_path / "bad", max_chunk_len=2) as engine,
+        faulty_proxy(engine.base_url, seeded(4, 0.25)) as running,
+    ):
+        seen = a_run(running.base_url, engine.key, engine.model, make_data)
     assert seen == expected
-    assert all(proxy.done[fault] for fault in FAULTS), proxy.done
+    assert all(running.proxy.done[fault] for fault in FAULTS.values()), running.proxy.done
