@@ -72,6 +72,12 @@ class Backend:
             message = " ".join(str(error).split()).split(" for self.request_id")[0]
             raise BackendError(f"the service at {self.base_url} failed: {message}") from error
 
+    def rest(self) -> "tinker.RestClient":
+        """The official SDK's client for checkpoints; errors are those of `service`, in whose context it is used."""
+        import tinker
+
+        return tinker.RestClient(base_url=self.base_url, api_key=self.key)
+
     def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.
 

@@ -12,6 +12,7 @@ from tinkersql._version import __version__
 from tinkersql.cli.compare import compare
 from tinkersql.cli.data import app as data
 from tinkersql.cli.eval import evaluate
+from tinkersql.cli.export import export
 from tinkersql.cli.report import report
 from tinkersql.cli.run import run
 from tinkersql.cli.serve import serve
@@ -29,6 +30,7 @@ app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("serve")(serve)
 app.command("report")(report)
+app.command("export")(export)
 app.add_typer(data, name="data")
 
 
