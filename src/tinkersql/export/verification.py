@@ -43,6 +43,9 @@ _THROUGH: dict[Kind, str] = {
 }
 
 
+_ADVICE: dict[Kind, str] = {"gguf": "--quantization f16 rounds less; "}
+
+
 @dataclass(frozen=True, slots=True)
 class Exam:
     """The questions of a verification, and how they are put.
@@ -139,7 +142,7 @@ def verify(
     if not compared["ok"]:
         raise ModelError(
             f"verification failed: only {compared['same']} of {compared['n']} answers are those of the original; "
-            "nothing is kept (--no-verify keeps it)"
+            f"nothing is kept ({_ADVICE.get(kind, '')}--no-verify keeps it)"
         )
     return {"logits": logits, "answers": {"through": _THROUGH[kind], **compared}}
 
