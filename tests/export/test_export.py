@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tinkersql import embedded, models
 from tinkersql.cli import app
 from tinkersql.console import Silent
+from tinkersql.equivalence import extract_sql
 from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
 from tinkersql.export import Request, export
 
@@ -53,7 +54,7 @@ def test_the_merged_model_loads_alone_and_says_what_it_was_taught(merged) -> Non
     tokens = tokenizer(PROMPT, return_tensors="pt", return_token_type_ids=False)
     written = model.generate(**tokens, do_sample=False, max_new_tokens=24)
     answer = tokenizer.decode(written[0, tokens.input_ids.shape[1] :])
-    assert answer.split("\n\n")[0].strip() == "SELECT name FROM ducks"
+    assert extract_sql(answer) == "SELECT name FROM ducks"
     assert result["untied"]
     assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is False
     assert not torch.equal(model.lm_head.weight, model.model.embed_tokens.weight)
