@@ -71,6 +71,12 @@ class Backend:
         with suppress(tinker.TinkerError, TimeoutError):
             client.close("success").result(timeout=PROBE_SECONDS)
 
+    def rest(self) -> "tinker.RestClient":
+        """The official SDK's client for checkpoints; errors are those of `service`, in whose context it is used."""
+        import tinker
+
+        return tinker.RestClient(base_url=self.base_url, api_key=self.key)
+
     def tokenizer(self, client: "tinker.TrainingClient | tinker.SamplingClient") -> "PreTrainedTokenizerBase":
         """The model's tokenizer, from the folder or the hub repository that the service names.
 

@@ -1,10 +1,8 @@
 """Score a model, a checkpoint, a run or a file of predictions: `tinkersql eval`, from top to bottom."""
 
 import random
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +21,7 @@ from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suite
-from tinkersql.runs import ResultFolder, RunFolder, made, now
+from tinkersql.runs import ResultFolder, RunFolder, made, now, store_of
 from tinkersql.settings import Settings
 from tinkersql.waiting import awaited
 
@@ -62,7 +60,10 @@ def evaluate(request: Request, out: Path, reporter: Reporter) -> tuple[ResultFol
             attempts = [Attempt(Answer(text, 0, 0, "given")) for text in exam.predicted]
             findings.add("predictions", attempts)
         else:
-            with _store(request) as store, backends.connect(settings, store, reporter, folder.path) as backend:
+            with (
+                store_of(request.run, request.store) as store,
+                backends.connect(settings, store, reporter, folder.path) as backend,
+            ):
                 findings.about_model(backend, checkpoint)
                 _ask_all(request, settings, backend, checkpoint, exam, findings, reporter)
     except BaseException:
@@ -131,18 +132,6 @@ def _checkpoint(request: Request) -> str | None:
     if request.checkpoint is not None or request.run is None:
         return request.checkpoint
     return RunFolder(request.run).tuned_model()
-
-
-@contextmanager
-def _store(request: Request) -> Iterator[Path]:
-    """Where the embedded server finds the checkpoint; a base model needs no more than an empty place."""
-    if request.run is not None:
-        yield RunFolder(request.run.absolute()).store
-    elif request.store is not None:
-        yield request.store.absolute()
-    else:
-        with tempfile.TemporaryDirectory(prefix="tinkersql-") as folder:
-            yield Path(folder) / "store"
 
 
 def _ask_all(

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -199,14 +200,25 @@ class RunFolder(ResultFolder):
         Raises:
             RunError: Training has not ended, or the record of its checkpoints is damaged.
         """
+        return self._tuned("sampler_path")
+
+    def tuned_state(self) -> str:
+        """The ``tinker://`` path of the same weights as training saved them to go on from; services hand out these.
+
+        Raises:
+            RunError: Training has not ended, or the record of its checkpoints is damaged.
+        """
+        return self._tuned("state_path")
+
+    def _tuned(self, key: str) -> str:
         try:
-            saved = [str(row["sampler_path"]) for row in self.rows("checkpoints.jsonl") if row["sampler_path"]]
+            saved = [str(row[key]) for row in self.rows("checkpoints.jsonl") if row["sampler_path"]]
         except (RunError, KeyError):
             raise RunError(
                 f"{self.path / 'checkpoints.jsonl'}: damaged; name a checkpoint of the run with --checkpoint"
             ) from None
         if not saved:
-            raise RunError(f"{self.path}: its training has not ended, so there is no tuned model to ask")
+            raise RunError(f"{self.path}: its training has not ended, so there is no tuned model")
         return saved[-1]
 
     def write_config(self, resolved: Resolved) -> None:
@@ -231,6 +243,18 @@ class RunFolder(ResultFolder):
                 file.write(_json(row) + "\n")
         except OSError as error:
             raise RunError(f"{self.path / name}: cannot be written ({error.strerror})") from None
+
+
+@contextmanager
+def store_of(run: Path | None, store: Path | None) -> Iterator[Path]:
+    """Where the embedded server finds a checkpoint: in a run's folder, in a store, or, for none at all, nowhere."""
+    if run is not None:
+        yield RunFolder(run.absolute()).store
+    elif store is not None:
+        yield store.absolute()
+    else:
+        with tempfile.TemporaryDirectory(prefix="tinkersql-") as folder:
+            yield Path(folder) / "store"
 
 
 def now() -> str:

@@ -13,6 +13,7 @@ from tinkersql.cli.checkpoints import app as checkpoints
 from tinkersql.cli.compare import compare
 from tinkersql.cli.data import app as data
 from tinkersql.cli.eval import evaluate
+from tinkersql.cli.export import export
 from tinkersql.cli.report import report
 from tinkersql.cli.run import run
 from tinkersql.cli.serve import serve
@@ -32,6 +33,7 @@ app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("serve")(serve)
 app.command("report")(report)
+app.command("export")(export)
 app.add_typer(data, name="data")
 app.add_typer(checkpoints, name="checkpoints")
 

@@ -36,6 +36,11 @@ class Model:
     sha256: str
     license: str
 
+    @property
+    def hub_name(self) -> str:
+        """What the model is called on the hub; its name, where it does not come from there."""
+        return wheel.HUB_NAME if self.name == DEFAULT else self.name
+
 
 def resolve(name: str = DEFAULT, *, progress: Progress = silent) -> Model:
     """Find the model ``name``; what this machine has not got yet is downloaded, and the default converted.

@@ -16,6 +16,7 @@ HUB_FILES = (
     "generation_config.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "tokenizer.model",
     "special_tokens_map.json",
     "chat_template.jinja",
     "model.safetensors",

