@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
+
 from tinkersql import backend as backends
 from tinkersql import models
 from tinkersql.backend import Backend
@@ -83,9 +85,11 @@ class _Export:
         if base and (request.kind != "adapter" or request.verify):
             merged = folder if request.kind == "merged" else scratch / "merged"
             merged.mkdir(exist_ok=True)
-            _check_room(base.folder, folder, copies=3 if request.kind == "gguf" else 1)
+            _check_room(base.folder, folder, copies=4 if request.kind == "gguf" else 1)
+            # A GGUF file rounds in its own way: rounding to the base's dtype before would lose accuracy twice.
+            dtype = torch.float32 if request.kind == "gguf" else None
             with self.reporter.downloads() as progress:
-                untied = merge(base.folder, adapter, merged, progress)
+                untied = merge(base.folder, adapter, merged, progress, dtype)
         adapter_folder = folder if request.kind == "adapter" else scratch / "adapter"
         adapter_folder.mkdir(exist_ok=True)
         write_adapter(adapter, adapter_folder, base_name)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
@@ -18,10 +19,12 @@ _HEAD_WEIGHT = f"{HEAD}.weight"
 _INDEX = "model.safetensors.index.json"
 
 
-def merge(base: Path, adapter: Adapter, folder: Path, progress: Progress = silent) -> bool:
+def merge(
+    base: Path, adapter: Adapter, folder: Path, progress: Progress = silent, dtype: torch.dtype | None = None
+) -> bool:
     """Write W + scale · B·A for every adapted matrix W, and all else as it is, into the existing ``folder``.
 
-    Each sum is made in float32 and kept in the base's own dtype. An adapter of the unembedding gets a matrix of its own
+    Each sum is made in float32. An adapter of the unembedding gets a matrix of its own
     where the base ties it to the embedding, which must stay as it is.
 
     Args:
@@ -29,6 +32,7 @@ def merge(base: Path, adapter: Adapter, folder: Path, progress: Progress = silen
         adapter: What is added.
         folder: Gets the weights in the same files as the base's, ``config.json``, and the tokenizer's files.
         progress: Told about the bytes of the base's weights.
+        dtype: In which the sums are kept; the base's own by default.
 
     Returns:
         Whether the embeddings were tied and no longer are.
@@ -54,7 +58,7 @@ def merge(base: Path, adapter: Adapter, folder: Path, progress: Progress = silen
             _note_in_index(base, folder, file.name, tensors[_HEAD_WEIGHT])
         for name, weight in tensors.items():
             if pair := left.pop(name.removesuffix(".weight"), None):
-                tensors[name] = _sum(name, weight, *pair, adapter.scale)
+                tensors[name] = _sum(name, weight, *pair, adapter.scale).to(dtype or weight.dtype)
         save(tensors, folder / file.name)
         done += file.stat().st_size
         progress("merge the adapter", done, total)
@@ -70,7 +74,7 @@ def _sum(name: str, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tenso
             f"the adapter is of another base model: {name} is {list(weight.shape)} in the base, and "
             f"{[b.shape[0], a.shape[1]]} in the adapter; wrong --model?"
         )
-    return (weight.float() + scale * (b.float() @ a.float())).to(weight.dtype)
+    return weight.float() + scale * (b.float() @ a.float())
 
 
 def _copy_others(base: Path, folder: Path, config: dict[str, Any]) -> None:

@@ -140,8 +140,10 @@ def verify(
         answers = llama_cpp_answers(exported.file, tokenizer, prompts, settings, reporter)
     compared = compare_answers(questions, original, answers, settings, reporter)
     if not compared["ok"]:
+        right = {name: found["matches"] for name, found in compared["accuracy"].items()}
         raise ModelError(
-            f"verification failed: only {compared['same']} of {compared['n']} answers are those of the original; "
+            f"verification failed: only {compared['same']} of {compared['n']} answers are those of the original "
+            f"(which has {right['original']} right, the export {right['exported']}); "
             f"nothing is kept ({_ADVICE.get(kind, '')}--no-verify keeps it)"
         )
     return {"logits": logits, "answers": {"through": _THROUGH[kind], **compared}}
