@@ -20,7 +20,7 @@ from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
-from tinkersql.tuning import Training, begin, gather, introduce
+from tinkersql.tuning import Training, begin, check_monitors, gather, introduce
 
 
 def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -41,6 +41,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
     """
     settings = resolved.settings
     backends.check(settings)
+    check_monitors(settings)
     RunFolder.check(runs, name)
     suites = suites_of(settings.suites)
     facts = _Facts(name, resolved.preset)
@@ -76,7 +77,7 @@ def run(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[
                 facts.training = sitting.train(reporter)
                 phase["tokens"] = facts.training.tokens
             with facts.phase("save"):
-                weights = sitting.finish(facts.training)
+                weights = sitting.finish(facts.training, reporter)
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=weights).result()

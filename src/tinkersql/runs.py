@@ -200,7 +200,8 @@ class RunFolder(ResultFolder):
             RunError: Training has not ended, or the record of its checkpoints is damaged.
         """
         try:
-            saved = [str(row["sampler_path"]) for row in self.rows("checkpoints.jsonl") if row["sampler_path"]]
+            rows = self.rows("checkpoints.jsonl")
+            saved = [str(row["sampler_path"]) for row in rows if row["sampler_path"] and row["kind"] == "final"]
         except (RunError, KeyError):
             raise RunError(
                 f"{self.path / 'checkpoints.jsonl'}: damaged; name a checkpoint of the run with --checkpoint"

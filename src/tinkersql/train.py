@@ -10,7 +10,7 @@ from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
-from tinkersql.tuning import Sitting, begin, gather, introduce, resume
+from tinkersql.tuning import Sitting, begin, check_monitors, gather, introduce, resume
 
 
 def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -31,6 +31,7 @@ def train(resolved: Resolved, runs: Path, name: str, reporter: Reporter) -> tupl
     """
     settings = resolved.settings
     backends.check(settings)
+    check_monitors(settings)
     RunFolder.check(runs, name)
     created, started = now(), time.monotonic()
     material = gather(settings, reporter)
@@ -66,6 +67,7 @@ def go_on(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, d
     with folder.locked():
         settings = folder.read_settings()
         backends.check(settings)
+        check_monitors(settings)
         started = time.monotonic()
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             sitting = resume(folder, settings, backend, service, reporter, more_steps)
@@ -83,7 +85,7 @@ def _go_on(
     """Train to the end and keep what came of it."""
     reporter.heading("Training")
     training = sitting.train(reporter)
-    checkpoint = sitting.finish(training)
+    checkpoint = sitting.finish(training, reporter)
     result |= {
         "backend": {"kind": backend.kind, "model": backend.model},
         "model": dict(backend.provenance),
