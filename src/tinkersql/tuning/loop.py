@@ -168,8 +168,8 @@ class _Loop:
             self._validate(validations, step)
             self._stop_if_asked(step)
         if more and validations.exhausted:
-            count = self.plan.settings.patience
-            self.reporter.say(f"  Stopping early after step {step}: {count} validations without a lower loss")
+            since = validations.best["step"] if validations.best else 0
+            self.reporter.say(f"  Stopping early after step {step}: no lower validation loss since step {since}")
         return more and not validations.exhausted
 
     def _validate(self, validations: "Validations", step: int) -> None:
