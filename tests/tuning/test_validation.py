@@ -1,6 +1,7 @@
 """Validation on held-out examples: it changes nothing in the training, and is the same in however many sittings."""
 
 import json
+import random
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -15,7 +16,8 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import Resolved, resolve
 from tinkersql.train import go_on, train
 from tinkersql.tuning import best_of, gather
-from tuning.conftest import ROWS
+from tuning.conftest import ROWS, Trainings, ended
+from tuning.test_resume import stop_at
 
 SAME = {"metrics": ("step", "examples", "loss", "learning_rate"), "validations": ("step", "loss", "n", "n_questions")}
 
@@ -231,3 +233,25 @@ def test_patience_without_validation_makes_no_sense() -> None:
     with pytest.raises(SettingsError, match="give --validate-every STEPS as well"):
         resolve("exercise", {"patience": 2})
     assert resolve("exercise", {"patience": 2, "validate_every": 10}).settings.patience == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_random_kills(trainings: Trainings, seed: int) -> None:
+    options = ("--validate-every", "5", "--validation-questions", "1", "--patience", "2", "--learning-rate", "0.1")
+    if not trainings.path("validated").exists():
+        ended(trainings.start("validated", *options))
+    rng, name = random.Random(seed), f"validated-{seed}"
+    child = trainings.start(name, *options)
+    while True:
+        at = rng.randint(len(trainings.rows(name)), len(trainings.rows("validated")))
+        stop_at(trainings, name, child, at, rng.choice(["ctrl-c", "client", "server", "both"]))
+        if child.returncode == 0:
+            break
+        begun = (trainings.path(name) / "plan.json").exists()
+        child = trainings.resume(name) if begun else trainings.start(name, *options)
+    for file, keys in SAME.items():
+        one, other = ([[row[key] for key in keys] for row in trainings.rows(n, file)] for n in (name, "validated"))
+        assert one == other
+    assert trainings.rows(name, "checkpoints")[-1]["step"] == trainings.rows("validated", "checkpoints")[-1]["step"]
+    assert trainings.weights(name) == trainings.weights("validated")
