@@ -42,6 +42,8 @@ def command(tmp_path: Path, model: Path | str, *options: str) -> list[str]:
             "exercise",
             "--recipe",
             "",
+            "--validate-every",
+            "0",
             *options,
         ),
     ]

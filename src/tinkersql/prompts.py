@@ -63,6 +63,11 @@ def encode_datum(tokenizer: "PreTrainedTokenizerBase", prompts: Prompts, example
     )
 
 
+def completion_tokens(datums: "Iterable[tinker.Datum]") -> int:
+    """How many tokens of the Datums carry weight."""
+    return sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in datums)
+
+
 def encode_within(
     tokenizer: "PreTrainedTokenizerBase",
     prompts: Prompts,

@@ -23,7 +23,7 @@ from tinkersql.evaluation.suites import suites_of
 from tinkersql.prompts import Prompts, encode_prompt
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
-from tinkersql.tuning import Material, Training, begin, gather, introduce, is_begun
+from tinkersql.tuning import Material, begin, check_monitors, gather, introduce, is_begun
 from tinkersql.tuning import resume as resume_training
 from tinkersql.tuning.cost import Consent, Estimate, compare, expect
 
@@ -49,6 +49,7 @@ def run(
     """
     settings = resolved.settings
     backends.check(settings)
+    check_monitors(settings)
     RunFolder.check(runs, name)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
@@ -114,15 +115,18 @@ def _exercise(
             for suite, questions in suites.items():
                 exam.take("base", base, questions, suite=suite)
 
-            reporter.heading("Training")
-            with facts.phase("train") as phase:
-                facts.training = sitting.train(reporter)
-                phase["tokens"] = facts.training.tokens
-            with facts.phase("save"):
-                weights = folder.tuned_model() if sitting.ended else sitting.finish(facts.training, reporter)
+            if sitting.ended_at is None:
+                reporter.heading("Training")
+                with facts.phase("train") as phase:
+                    training = sitting.train(reporter)
+                    facts.training = training.to_dict()
+                    phase["tokens"] = training.tokens
+                with facts.phase("save"):
+                    sitting.finish(training, reporter)
+                folder.write_result(facts.to_dict())
 
             reporter.heading("After training")
-            tuned = service.create_sampling_client(model_path=weights).result()
+            tuned = service.create_sampling_client(model_path=folder.tuned_model()).result()
             answers = exam.take("tuned", tuned, split.test)
             for suite, questions in suites.items():
                 exam.take("tuned", tuned, questions, suite=suite)
@@ -152,7 +156,7 @@ class _Facts:
     started: float = field(default_factory=time.monotonic)
     data: dict[str, Any] = field(default_factory=dict)
     backend: Backend | None = None
-    training: Training | None = None
+    training: dict[str, Any] | None = None
     rights: dict[str, list[bool]] = field(default_factory=dict)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -168,6 +172,7 @@ class _Facts:
         facts.created = result.get("created", facts.created)
         facts.started -= result.get("seconds", 0.0)
         facts.data = result.get("data", {})
+        facts.training = result.get("training")
         facts.phases = result.get("phases", [])
         for name, figures in result.get("evaluations", {}).items():
             if name.startswith("base"):
@@ -204,7 +209,7 @@ class _Facts:
             "suites": self.suites,
             "memory": self.memory,
             "comparisons": [self._compare(a, b) for a, b in pairs if b in self.rights],
-            "training": self.training.to_dict() if self.training else None,
+            "training": self.training,
             "cost": self._cost(),
             "phases": self.phases,
             "peak_memory_mib": _peak_memory_mib(),
@@ -212,7 +217,7 @@ class _Facts:
 
     def _cost(self) -> dict[str, Any] | None:
         done = self.training
-        return compare(self.expected, done.seconds, done.tokens) if self.expected and done else None
+        return compare(self.expected, done["seconds"], done["tokens"]) if self.expected and done else None
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
         right_a, right_b = self.rights[a], self.rights[b]

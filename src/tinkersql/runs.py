@@ -212,7 +212,8 @@ class RunFolder(ResultFolder):
 
     def _tuned(self, key: str) -> str:
         try:
-            saved = [str(row[key]) for row in self.rows("checkpoints.jsonl") if row["sampler_path"]]
+            rows = self.rows("checkpoints.jsonl")
+            saved = [str(row[key]) for row in rows if row["sampler_path"] and row["kind"] == "final"]
         except (RunError, KeyError):
             raise RunError(
                 f"{self.path / 'checkpoints.jsonl'}: damaged; name a checkpoint of the run with --checkpoint"

@@ -54,6 +54,12 @@ class Settings:
         judge_workers: Processes that compare queries.
         save_every: Steps between checkpoints during training; 0 saves at the end only.
         keep_checkpoints: Of the checkpoints during training, so many of the latest stay.
+        validate_every: Steps between validations on examples that are not trained on, with one at the end; 0: none.
+        validation_size: Examples whose loss a validation measures; at most a tenth of those left to train on.
+        validation_questions: So many of them are asked as well, for an execution score.
+        patience: Validations without a lower loss that end a training early, which then results in the best weights;
+            0: never, and the last weights are the result.
+        monitors: Where figures go beside the run folder: ``tensorboard``, ``wandb`` or ``wandb=PROJECT``, with commas.
     """
 
     data: str = "hub"
@@ -84,6 +90,11 @@ class Settings:
     judge_workers: int = 2
     save_every: int = 25
     keep_checkpoints: int = 2
+    validate_every: int = 100
+    validation_size: int = 64
+    validation_questions: int = 24
+    patience: int = 0
+    monitors: str = ""
 
 
 PRESETS: dict[str, Settings] = {
@@ -97,15 +108,19 @@ PRESETS: dict[str, Settings] = {
         schedule="constant",
         train_unembed=True,
         save_every=100,
+        validate_every=0,
     ),
 }
 
 
 _AT_LEAST_ONE = (
     *("test_size", "epochs", "batch_size", "rank", "max_tokens", "evaluation_workers", "judge_workers"),
-    "keep_checkpoints",
+    *("keep_checkpoints", "validation_size"),
 )
-_AT_LEAST_ZERO = ("examples", "tokens", "steps", "minutes", "shots", "save_every")
+_AT_LEAST_ZERO = (
+    *("examples", "tokens", "steps", "minutes", "shots", "save_every"),
+    *("validate_every", "validation_questions", "patience"),
+)
 _BUDGETS = ("examples", "steps", "minutes", "epochs")
 """Whoever gives one of these means it in place of the preset's tokens."""
 
@@ -198,6 +213,19 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     return new
 
 
+def parse_monitors(text: str) -> dict[str, str]:
+    """The names in ``"tensorboard,wandb=ducks"``, each with what is said about it: the project in W&B, or nothing.
+
+    Raises:
+        SettingsError: An unknown name, or a project where there are none.
+    """
+    parts = (item.strip().partition("=") for item in text.split(",") if item.strip())
+    monitors = {name.strip(): project.strip() for name, _, project in parts}
+    if set(monitors) - {"tensorboard", "wandb"} or monitors.get("tensorboard"):
+        raise SettingsError(f"--monitors {text}: choose tensorboard, wandb or wandb=PROJECT, or both with a comma")
+    return monitors
+
+
 def _check(settings: Settings) -> None:
     for name in _AT_LEAST_ONE:
         if getattr(settings, name) < 1:
@@ -207,6 +235,9 @@ def _check(settings: Settings) -> None:
             raise SettingsError(f"{_option(name)} {getattr(settings, name)}: must not be negative")
     if not (0 < settings.learning_rate < math.inf):
         raise SettingsError(f"--learning-rate {settings.learning_rate:g}: must be a positive number, such as 0.001")
+    if settings.patience and not settings.validate_every:
+        raise SettingsError(f"--patience {settings.patience} counts validations: give --validate-every STEPS as well")
+    parse_monitors(settings.monitors)
     if settings.recipe:
         from tinkersql.corpus.recipes import parse  # slow to import, and seldom needed
 

@@ -11,7 +11,7 @@ from tinkersql.console import Reporter
 from tinkersql.errors import RunError
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
-from tinkersql.tuning import Sitting, begin, gather, introduce
+from tinkersql.tuning import Sitting, begin, check_monitors, gather, introduce
 from tinkersql.tuning import resume as resume_training
 from tinkersql.tuning.cost import Consent, compare, expect
 
@@ -37,6 +37,7 @@ def train(
     """
     settings = resolved.settings
     backends.check(settings)
+    check_monitors(settings)
     RunFolder.check(runs, name)
     created, started = now(), time.monotonic()
     material = gather(settings, reporter)
@@ -76,13 +77,14 @@ def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, 
     with folder.locked():
         settings = folder.read_settings()
         backends.check(settings)
+        check_monitors(settings)
         started = time.monotonic()
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             sitting = resume_training(folder, settings, backend, service, reporter)
-            if sitting.ended and not more_steps:
+            if sitting.ended_at is not None and not more_steps:
                 raise RunError(f"{path}: its training has come to its end; --more-steps N adds steps to it")
             if more_steps:
-                if not sitting.ended:
+                if sitting.ended_at is None:
                     raise RunError(f"{path}: its training has not ended; resume it without --more-steps first")
                 sitting.extend(more_steps)
             result = folder.read_result() | made(now(), started)

@@ -234,6 +234,28 @@ def test_settings_phases_and_curves_are_there(complete: tuple[Made, ParsedPage])
     assert "training step" in page.text["section training"]
 
 
+def test_validations_stand_over_the_loss_and_in_a_table(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "run")
+    losses = {10: 1.25, 20: 0.5, 30: float("nan"), 40: 0.75}
+    rows = [
+        {"step": step, "loss": loss, "n": 64, "right": step // 2, "n_questions": 24, "seconds": 2.0}
+        for step, loss in losses.items()
+    ]
+    (made.folder / "validations.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made.result["training"]["validation"] = {"stopped_early": True, "result": "best", "best": rows[1]}
+    (made.folder / "result.json").write_text(json.dumps(made.result))
+    page = page_of(made)
+    training = page.text["section training"]
+    assert "The lowest validation loss was 0.5, at step 20." in training
+    assert "Training stopped early, because it fell no further." in training
+    assert "The tuned model has the best weights, those of step 20." in training
+    assert "Measured on 64 held-out rows" in training
+    assert "10 of 24" in training
+    dots = [attributes for tag, attributes in page.tags if tag == "circle" and attributes["class"] == "dot shots"]
+    assert len(dots) >= 3
+    assert sum(tag == "polyline" for tag, _ in page.tags) == 3
+
+
 def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     page = page_of(make_run(tmp_path / "run", interrupted=True))
     assert "This run ended before the tuned model was evaluated" in page.text[""]

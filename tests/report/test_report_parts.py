@@ -91,6 +91,16 @@ def test_a_curve_leaves_out_what_is_no_number() -> None:
     assert "2 at step 1, 1 at step 3" in gaps
 
 
+def test_dots_over_a_curve_reach_as_far_as_it_does() -> None:
+    def draw(dots: list[tuple[float, float]]) -> str:
+        line = [(1, 2.0), (3, 1.0)]
+        return Charts().curve(line, x_label="step", y_label="loss", height=90, tone="tuned", dots=dots)
+
+    assert draw([(2, 1.5)]).count("<circle") == 1
+    assert draw([(2, 1.5), (3, math.nan), (4, 1.0)]).count("<circle") == 1
+    assert ">10<" in draw([(2, 9.0)])  # the axis makes room for them
+
+
 def test_the_finding_follows_the_interval() -> None:
     figures = {"base": {"rate": 0.5}, "tuned": {"rate": 0.6, "n": 50, "matches": 30}}
 

@@ -36,7 +36,8 @@ class Trainings:
         return self._open(
             *("--data", str(data), "--model", str(self.model), "--runs", str(self.folder), "--name", name),
             *("--test-size", "4", "--recipe", "", "--batch-size", "2", "--steps", str(STEPS), "--epochs", "9"),
-            *("--save-every", "7", "--rank", "4", "--learning-rate", "0.01", *options),
+            *("--save-every", "7", "--rank", "4", "--learning-rate", "0.01"),
+            *("--validate-every", "0", *options),
         )
 
     def resume(self, name: str, *options: str) -> subprocess.Popen[str]:

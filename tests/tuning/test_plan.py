@@ -85,7 +85,7 @@ def test_a_further_leg_goes_on_through_the_data_with_a_schedule_of_its_own() -> 
     settings = replace(PLAIN, batch_size=4, learning_rate=1.0, examples=10)
     plan = Plan(datums(12), settings)
     before = seen(plan, 3)
-    plan.extend(2)
+    plan.extend(2, 3)
     assert (plan.steps, plan.examples) == (5, 18)
     assert seen(plan, 3) == before == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert seen(plan, 4)[3][:2] == [10, 11]
@@ -93,6 +93,19 @@ def test_a_further_leg_goes_on_through_the_data_with_a_schedule_of_its_own() -> 
     again = Plan(datums(12), settings, legs_of(plan.to_dict()))
     assert seen(again, 5) == seen(plan, 5)
     assert again.legs == [Leg(3, 10), Leg(2, 8)]
+
+
+def test_a_leg_of_which_validation_kept_a_part_keeps_its_rates() -> None:
+    plan = Plan(datums(20), replace(PLAIN, batch_size=4, learning_rate=1.0))
+    plan.extend(2, 3)
+    assert (plan.steps, plan.examples) == (5, 20)
+    assert seen(plan, 4)[3] == [12, 13, 14, 15]
+    assert [plan.rate(step) for step in range(1, 6)] == pytest.approx([1, 0.8, 0.6, 1, 0.5])
+    plan.extend(1, 3)  # nothing of the second leg was kept
+    assert (plan.steps, plan.has(4), plan.has(5)) == (4, True, False)
+    assert seen(plan, 4)[3] == [12, 13, 14, 15]
+    assert plan.rate(4) == 1.0
+    assert legs_of(plan.to_dict()) == plan.legs == [Leg(5, 12, 3), Leg(2, 0, 0), Leg(1, 4)]
 
 
 @pytest.mark.parametrize("document", [{}, {"legs": [{}]}, {"legs": [{"steps": "3", "examples": 1}]}, []])

@@ -64,10 +64,15 @@ OPTIONS: dict[str, Any] = {
     "judge_workers": _option(int, "Processes comparing queries.", "judge_workers"),
     "save_every": _option(int, "Steps between checkpoints; 0: only at the end.", "save_every"),
     "keep_checkpoints": _option(int, "Of these, so many of the latest stay.", "keep_checkpoints"),
+    "validate_every": _option(int, "Steps between validations on held-out examples; 0: none.", "validate_every"),
+    "validation_size": _option(int, "Examples to hold out for the validation loss.", "validation_size"),
+    "validation_questions": _option(int, "Of these, so many are also asked.", "validation_questions"),
+    "patience": _option(int, "Stop after so many validations without a lower loss; 0: never.", "patience"),
+    "monitors": _option(str, "'tensorboard', 'wandb', 'wandb=PROJECT', or both with a comma."),
 }
 """By parameter name; each is the setting of that name, but ``stop``, which is ``stops``."""
 
-ABOUT_EVALUATION = ("shots", "suites", "evaluation_workers", "judge_workers", "stop", "max_tokens")
+ABOUT_EVALUATION = ("shots", "suites")
 """Of no use to a command that only trains."""
 
 

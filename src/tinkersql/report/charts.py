@@ -87,18 +87,28 @@ class Charts:
         )
 
     def curve(
-        self, points: Iterable[tuple[float, float]], *, x_label: str, y_label: str, height: int, tone: str
+        self,
+        points: Iterable[tuple[float, float]],
+        *,
+        x_label: str,
+        y_label: str,
+        height: int,
+        tone: str,
+        dots: Iterable[tuple[float, float]] = (),
     ) -> Markup:
         """A line through (x, y) points with labelled axes; a single point is drawn as a dot.
 
-        Points that are no finite number are left out; without any point the result is empty.
+        ``dots`` are drawn over it, with a line of their own, as far as the points reach across. Points that are no
+        finite number are left out; without any point the result is empty.
         """
         kept = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
         if not kept:
             return Markup("")
         kept = thin(kept)
+        over = [(x, y) for x, y in dots if math.isfinite(y) and kept[0][0] <= x <= kept[-1][0]]
         left, right = kept[0][0], kept[-1][0]
-        ticks = nice_ticks(min(0.0, *(y for _, y in kept)), max(y for _, y in kept), most=max(2, height // 45))
+        heights = [y for _, y in (*kept, *over)]
+        ticks = nice_ticks(min(0.0, *heights), max(heights), most=max(2, height // 45))
         top, bottom = 34, 34 + height
 
         def across(x: float) -> float:
@@ -112,16 +122,17 @@ class Charts:
             y = top + down(tick) * height
             marks.append(_line("0", y, "100%", y, "grid"))
             marks.append(_text("-10", y + 4, f"{tick:g}", "tick", "end"))
-        if len(kept) == 1:
-            circle = '<circle cx="50%" cy="{:.1f}" r="5" class="dot {}"/>'
-            marks.append(Markup(circle).format(top + down(kept[0][1]) * height, tone))
-        else:
-            path = " ".join(f"{across(x) * _PLOT:.1f},{down(y) * _PLOT:.1f}" for x, y in kept)
-            plot = (
-                '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">'
-                '<polyline points="{}" class="curve {}"/></svg>'
-            )
-            marks.append(Markup(plot).format(top, height, _PLOT, _PLOT, path, tone))
+        for line, its_tone in ((kept, tone), (over, "shots")):
+            if len(line) > 1:
+                path = " ".join(f"{across(x) * _PLOT:.1f},{down(y) * _PLOT:.1f}" for x, y in line)
+                plot = (
+                    '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">'
+                    '<polyline points="{}" class="curve {}"/></svg>'
+                )
+                marks.append(Markup(plot).format(top, height, _PLOT, _PLOT, path, its_tone))
+        for x, y, its_tone in (*((*point, tone) for point in kept if len(kept) == 1), *((*p, "shots") for p in over)):
+            circle = '<circle cx="{}" cy="{:.1f}" r="4" class="dot {}"/>'
+            marks.append(Markup(circle).format(_percent(across(x)), top + down(y) * height, its_tone))
         for x in dict.fromkeys((left, kept[len(kept) // 2][0], right)):
             marks.append(_text(_percent(across(x)), bottom + 18, f"{x:g}", "tick", _anchor(across(x))))
         marks.append(_text("50%", bottom + 36, x_label, "axis", "middle"))

@@ -57,17 +57,20 @@ def cause_chart(charts: Charts, causes: dict[str, dict[str, dict[str, Any]]]) ->
     )
 
 
-def curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:
-    """The loss and the learning rate by step; each "" where no step was logged."""
+def curves(
+    charts: Charts, metrics: Sequence[dict[str, Any]], validations: Sequence[dict[str, Any]]
+) -> dict[str, Markup]:
+    """The loss, with that of validations, and the learning rate by step; each "" where no step was logged."""
 
-    def curve(name: str, y_label: str, height: int, colour: str) -> Markup:
-        points = (
-            (row["step"], row[name]) for row in metrics if row.get("step") is not None and row.get(name) is not None
-        )
-        return charts.curve(points, x_label="training step", y_label=y_label, height=height, tone=colour)
+    def points(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[float, float]]:
+        return [(row["step"], row[name]) for row in rows if row.get("step") is not None and row.get(name) is not None]
+
+    def curve(name: str, y_label: str, height: int, colour: str, dots: Sequence[tuple[float, float]] = ()) -> Markup:
+        axes = {"x_label": "training step", "y_label": y_label}
+        return charts.curve(points(metrics, name), **axes, height=height, tone=colour, dots=dots)
 
     return {
-        "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned"),
+        "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned", points(validations, "loss")),
         "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
     }
 

@@ -62,6 +62,7 @@ class RunFiles:
     config: dict[str, Any]
     result: dict[str, Any]
     metrics: list[dict[str, Any]]
+    validations: list[dict[str, Any]]
     checkpoints: list[dict[str, Any]]
     base: list[Prediction]
     tuned: list[Prediction]
@@ -85,6 +86,7 @@ def read(folder: Path) -> RunFiles:
         config=_read_object(folder / "config.json"),
         result=_read_object(folder / "result.json"),
         metrics=_read_lines(folder / "metrics.jsonl"),
+        validations=_read_lines(folder / "validations.jsonl"),
         checkpoints=_read_lines(folder / "checkpoints.jsonl"),
         base=_read_predictions(folder / "predictions-base.jsonl"),
         tuned=_read_predictions(folder / "predictions-tuned.jsonl"),

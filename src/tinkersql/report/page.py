@@ -16,6 +16,7 @@ from tinkersql.report.charts import Charts
 from tinkersql.report.discussion import discuss
 from tinkersql.report.files import RunFiles, read
 from tinkersql.report.pairs import of_each_cause, pairs, varied
+from tinkersql.tuning import best_of
 
 MAX_SQL = 3000
 """Characters shown of one query, schema or answer; the prediction files hold all of them."""
@@ -98,7 +99,9 @@ def _context(run: RunFiles) -> dict[str, Any]:
         "comparisons": comparisons,
         "bars": {key: figures.verdict_bar(charts, key, each) for key, each in evaluations.items()},
         "training": result.get("training"),
-        "curves": figures.curves(charts, run.metrics),
+        "curves": figures.curves(charts, run.metrics, run.validations),
+        "validations": run.validations,
+        "best_validation": best_of(run.validations),
         "kinds": kinds,
         "kind_chart": figures.kind_chart(charts, kinds),
         "small_kinds": any(each["n"] < wording.SMALL_SAMPLE for tallies in kinds.values() for each in tallies.values()),

@@ -2,9 +2,11 @@
 
 from tinkersql.tuning.loop import Diary, Training, train
 from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, gather, introduce
+from tinkersql.tuning.monitors import check_monitors
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import is_begun
 from tinkersql.tuning.sitting import Sitting, begin, resume
+from tinkersql.tuning.validation import best_of
 
 __all__ = [
     "SHORTEST_EXAMPLE",
@@ -14,6 +16,8 @@ __all__ = [
     "Sitting",
     "Training",
     "begin",
+    "best_of",
+    "check_monitors",
     "gather",
     "introduce",
     "is_begun",

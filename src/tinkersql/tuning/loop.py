@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tinkersql.console import Reporter
 from tinkersql.errors import Interrupted
+from tinkersql.prompts import completion_tokens
 from tinkersql.tuning.plan import TIMED_STEPS, Plan
 from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
+
+    from tinkersql.tuning.validation import Validations
 
 STEPS_AHEAD = 1
 """Steps submitted before the oldest result is awaited, so that the service never waits for the client."""
@@ -36,7 +39,8 @@ class Training:
         seconds: The steps' wall-clock time, with that of checkpoints in between.
         tokens: Input tokens seen.
         completion_tokens: Tokens that carried weight.
-        tokens_per_second: ``tokens / seconds``.
+        tokens_per_second: ``tokens / seconds``; validations are not in it.
+        validation: What `Validations.summary` says; None without a validation.
     """
 
     examples: int
@@ -47,6 +51,7 @@ class Training:
     tokens: int
     completion_tokens: int
     tokens_per_second: float
+    validation: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -65,6 +70,9 @@ class Diary:
     def saved(self, row: Row) -> None:
         """A checkpoint has been saved: a line of ``checkpoints.jsonl``."""
 
+    def validated(self, row: Row) -> None:
+        """The weights have been validated: a line of ``validations.jsonl``."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -81,6 +89,7 @@ def train(
     reporter: Reporter,
     diary: Diary,
     done: Sequence[Row] = (),
+    validations: "Validations | None" = None,
 ) -> Training:
     """Take the plan's steps: cross-entropy on the completions, Adam.
 
@@ -90,15 +99,16 @@ def train(
         reporter: Shows rate, loss and time left.
         diary: Told of each step and checkpoint.
         done: The lines of ``metrics.jsonl`` of the steps that are done.
+        validations: Those that are done, and how the others are; None: there are none.
 
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    return _Loop(client, plan, reporter, diary, list(done)).run()
+    return _Loop(client, plan, reporter, diary, list(done), validations).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
-    """One line of ``checkpoints.jsonl``; ``kind`` is ``periodic``, ``interrupted`` or ``final``."""
+    """One line of ``checkpoints.jsonl``; ``kind`` is ``periodic``, ``interrupted``, ``best`` or ``final``."""
     return {
         "step": step,
         "examples": examples,
@@ -110,13 +120,20 @@ def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_pat
 
 class _Loop:
     def __init__(
-        self, client: "tinker.TrainingClient", plan: Plan, reporter: Reporter, diary: Diary, metrics: list[Row]
+        self,
+        client: "tinker.TrainingClient",
+        plan: Plan,
+        reporter: Reporter,
+        diary: Diary,
+        metrics: list[Row],
+        validations: "Validations | None",
     ) -> None:
         self.client = client
         self.plan = plan
         self.reporter = reporter
         self.diary = diary
         self.metrics = metrics
+        self.validations = validations
         self.in_flight: deque[_Step] = deque()
         self.last = time.monotonic()
         """When the step before ended."""
@@ -125,25 +142,75 @@ class _Loop:
         save_every = self.plan.settings.save_every
         seen = self.metrics[-1]["examples"] if self.metrics else 0
         with (
-            _ctrl_c_noted(self.reporter) as stopping,
+            _ctrl_c_noted(self.reporter) as self.stopping,
             self.reporter.track("train", self.plan.examples, "examples") as self.advance,
         ):
             self.advance(seen)
             self.last = time.monotonic()
-            first = number = len(self.metrics) + 1
-            while self.plan.has(number):
+            number = len(self.metrics)
+            first = number + 1
+            while self._goes_on(number):
+                number += 1
                 self.in_flight.append(self._submit(number))
                 self._finish(STEPS_AHEAD if self.plan.has(number + 1) else 0)
                 if self.plan.steps is None and number == first + TIMED_STEPS - 1:
                     self._fix_steps(number)
-                if stopping.is_set():
-                    path = self._save("interrupted")
-                    whole = f" of {self.plan.steps}" if self.plan.steps else ""
-                    raise Interrupted(f"stopped after step {number}{whole}; the checkpoint {path} stays")
+                self._stop_if_asked(number)
                 if save_every and number % save_every == 0 and self.plan.has(number + 1):
                     self._save("periodic")
-                number += 1
-        return _summary(self.metrics)
+        return self._summary()
+
+    def _goes_on(self, step: int) -> bool:
+        """Whether another step follows this one, which is validated first if that is due."""
+        more, validations = self.plan.has(step + 1), self.validations
+        if validations is None:
+            return more
+        if validations.due(step, last=not more):
+            self._validate(validations, step)
+            self._stop_if_asked(step)
+        if more and validations.exhausted:
+            since = validations.best["step"] if validations.best else 0
+            self.reporter.say(f"  Stopping early after step {step}: no lower validation loss since step {since}")
+        return more and not validations.exhausted
+
+    def _validate(self, validations: "Validations", step: int) -> None:
+        self._finish(0)
+        started = time.monotonic()
+        row = validations.take(step)
+        if row is validations.best:
+            # Saved before the validation is noted, so that what was noted as best is there.
+            name = f"best-{step:06d}"
+            state = awaited(self.client.save_state(name, overwrite=True), self.reporter).path
+            sampler = awaited(self.client.save_weights_for_sampler(name), self.reporter).path
+            self.diary.saved(checkpoint(step, self.metrics[-1]["examples"], "best", state, sampler))
+        self.diary.validated(row)
+        right = f", {row['right']} of {row['n_questions']} right" if row["n_questions"] else ""
+        self.reporter.say(f"  validation: loss {row['loss']:.3f}{right}")
+        self.last += time.monotonic() - started  # no step took this time
+
+    def _summary(self) -> Training:
+        metrics = self.metrics
+        tail = metrics[-max(1, len(metrics) // 10) :]
+        tokens = sum(m["tokens"] for m in metrics)
+        seconds = metrics[-1]["elapsed"]
+        stopped_early = self.plan.has(len(metrics) + 1)
+        return Training(
+            examples=metrics[-1]["examples"],
+            steps=len(metrics),
+            first_loss=metrics[0]["loss"],
+            final_loss=sum(m["loss"] for m in tail) / len(tail),
+            seconds=seconds,
+            tokens=tokens,
+            completion_tokens=sum(m["completion_tokens"] for m in metrics),
+            tokens_per_second=tokens / seconds,
+            validation=self.validations.summary(stopped_early) if self.validations else None,
+        )
+
+    def _stop_if_asked(self, step: int) -> None:
+        if self.stopping.is_set():
+            path = self._save("interrupted")
+            whole = f" of {self.plan.steps}" if self.plan.steps else ""
+            raise Interrupted(f"stopped after step {step}{whole}; the checkpoint {path} stays")
 
     def _submit(self, number: int) -> _Step:
         from tinker import types
@@ -165,7 +232,7 @@ class _Loop:
         """Await a step's results and word them as a line of ``metrics.jsonl``."""
         output = awaited(step.forward_backward, self.reporter)
         awaited(step.optim, self.reporter)
-        weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
+        weighted = completion_tokens(step.batch)
         before = self.metrics[-1] if self.metrics else {"examples": 0, "elapsed": 0.0}
         now = time.monotonic()
         seconds, self.last = now - self.last, now
@@ -222,19 +289,3 @@ def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
         yield stopping
     finally:
         signal.signal(signal.SIGINT, usual)
-
-
-def _summary(metrics: Sequence[Row]) -> Training:
-    tail = metrics[-max(1, len(metrics) // 10) :]
-    tokens = sum(m["tokens"] for m in metrics)
-    seconds = metrics[-1]["elapsed"]
-    return Training(
-        examples=metrics[-1]["examples"],
-        steps=len(metrics),
-        first_loss=metrics[0]["loss"],
-        final_loss=sum(m["loss"] for m in tail) / len(tail),
-        seconds=seconds,
-        tokens=tokens,
-        completion_tokens=sum(m["completion_tokens"] for m in metrics),
-        tokens_per_second=tokens / seconds,
-    )

@@ -1,11 +1,11 @@
 """What a training is made from: data that has been read, split and changed by a recipe."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tinkersql import corpus
 from tinkersql.console import Reporter
-from tinkersql.corpus import Corpus, Split
+from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
 from tinkersql.prompts import Prompts, encode_within
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHORTEST_EXAMPLE = 20
 """Tokens that no example falls short of, so that a budget in tokens bounds the examples that are made ready."""
 
+LARGEST_PART = 10
+"""Validation takes at most one part in so many of the training examples, but always one example."""
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -27,12 +30,14 @@ class Material:
     Attributes:
         data: As it was read.
         split: Of the data.
+        held_out: Examples for validation, as they were read; the split's training examples are without them.
         enriched: The training examples that the budget can take, changed by the recipe.
         facts: About all three, for ``result.json``; ``notes`` holds what a reader of results must know.
     """
 
     data: Corpus
     split: Split
+    held_out: tuple[Example, ...]
     enriched: Enriched
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -71,24 +76,45 @@ class Material:
 
 
 def gather(settings: Settings, reporter: Reporter) -> Material:
-    """Read the data, split it, and let the recipe change what can be trained on.
+    """Read the data, split it, hold some out for validation, and let the recipe change what can be trained on.
 
     Raises:
-        DataError: The data cannot be read, or is too small for the split.
+        DataError: The data cannot be read, or is too small for the split or for validation.
         SettingsError: The recipe does not suit the data.
     """
     data = corpus.load(settings.data, reporter, settings.map)
     split = corpus.split(data, settings.test_size, settings.seed, settings.split)
+    split, held_out = _hold_out(split, settings)
     most = most_examples(settings, SHORTEST_EXAMPLE)
     enriched = enrich(settings.recipe, split.train, settings.seed, most, reporter)
-    return Material(data, split, enriched, _facts(data, split, enriched))
+    return Material(data, split, held_out, enriched, _facts(data, split, held_out, enriched))
+
+
+def _hold_out(split: Split, settings: Settings) -> tuple[Split, tuple[Example, ...]]:
+    """Take the validation examples from the end of the training examples, which a budget reaches last."""
+    if not settings.validate_every:
+        return split, ()
+    size = min(settings.validation_size, max(1, len(split.train) // LARGEST_PART))
+    held_out, others = split.train[-size:], set(split.train[-size:])
+    train = tuple(example for example in split.train if example not in others)  # also none that repeats one of them
+    if not train:
+        raise DataError(
+            f"{len(split.train)} examples to train on are too few to hold some out for validation: "
+            "use more data, a smaller --test-size, or --validate-every 0"
+        )
+    notes = split.notes
+    if size < settings.validation_size:
+        notes = (f"Validation takes {size} examples, a tenth of those that could be trained on.", *notes)
+    return replace(split, train=train, notes=notes), held_out
 
 
 def introduce(resolved: Resolved, facts: dict[str, Any], reporter: Reporter) -> None:
     """Show what there is to train on, and the settings that somebody chose."""
     reporter.heading("Data")
     reporter.say(f"  {facts['source']}, sha256 {facts['sha256'][:12]}…")
-    reporter.say(f"  {facts['examples']:,} examples: {facts['train']:,} to train on, {facts['test']:,} to test on")
+    held_out = f", {facts['held_out']:,} to validate on" if facts["held_out"] else ""
+    parts = f"{facts['train']:,} to train on{held_out}, {facts['test']:,} to test on"
+    reporter.say(f"  {facts['examples']:,} examples: {parts}")
     total = sum(facts["kinds"].values())
     reporter.say("  " + ", ".join(f"{kind} {count / total:.0%}" for kind, count in facts["kinds"].items()))
     for note in facts["notes"]:
@@ -100,7 +126,7 @@ def introduce(resolved: Resolved, facts: dict[str, Any], reporter: Reporter) -> 
             reporter.say(f"  {name} = {entry['value']!r}  ({entry['source']})")
 
 
-def _facts(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
+def _facts(data: Corpus, split: Split, held_out: tuple[Example, ...], enriched: Enriched) -> dict[str, Any]:
     notes = list(split.notes)
     if enriched.counts:
         notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
@@ -109,6 +135,7 @@ def _facts(data: Corpus, split: Split, enriched: Enriched) -> dict[str, Any]:
         "sha256": data.sha256,
         "examples": len(data.examples),
         "train": len(split.train),
+        "held_out": len(held_out),
         "test": len(split.test),
         "trained_on": 0,
         "left_out": len(split.left_out),

@@ -23,10 +23,17 @@ class Leg:
     Attributes:
         steps: Optimizer steps; None while a budget in minutes has not become a number of steps.
         examples: Examples seen, or, without a number of steps, the most there may be.
+        kept: Of the steps, so many went into the result, if validation settled on earlier weights than the last.
     """
 
     steps: int | None
     examples: int
+    kept: int | None = None
+
+    @property
+    def length(self) -> int | None:
+        """Steps before the next leg; None while a budget in minutes has not become a number of steps."""
+        return self.steps if self.kept is None else self.kept
 
 
 class Plan:
@@ -45,7 +52,7 @@ class Plan:
     @property
     def steps(self) -> int | None:
         """Steps in all; None while that is not known."""
-        counts = [leg.steps for leg in self.legs]
+        counts = [leg.length for leg in self.legs]
         return None if None in counts else sum(count for count in counts if count is not None)
 
     @property
@@ -59,8 +66,12 @@ class Plan:
         examples = min(leg.examples, steps * self.settings.batch_size)
         self.legs[-1] = Leg(-(-examples // self.settings.batch_size), examples)
 
-    def extend(self, steps: int) -> None:
-        """Add a leg of so many full steps, whose schedule begins anew."""
+    def extend(self, steps: int, kept: int) -> None:
+        """Add a leg of so many full steps, whose schedule begins anew, after the ``kept`` first steps of all."""
+        before, last = sum(leg.length or 0 for leg in self.legs[:-1]), self.legs[-1]
+        if kept - before != last.steps:
+            examples = (kept - before) * self.settings.batch_size
+            self.legs[-1] = Leg(last.steps, examples, kept - before)
         self.legs.append(Leg(steps, steps * self.settings.batch_size))
 
     def has(self, step: int) -> bool:
@@ -93,10 +104,10 @@ class Plan:
         """The leg of a step, the examples seen before it, and the step's number in it."""
         seen, before = 0, 0
         for leg in self.legs[:-1]:
-            assert leg.steps is not None
-            if step - before <= leg.steps:
+            assert leg.length is not None
+            if step - before <= leg.length:
                 return seen, leg, step - before
-            seen, before = seen + leg.examples, before + leg.steps
+            seen, before = seen + leg.examples, before + leg.length
         return seen, self.legs[-1], step - before
 
     def _index(self, position: int) -> int:
@@ -112,7 +123,7 @@ def legs_of(document: Any) -> list[Leg]:
     """
     legs = [Leg(**leg) for leg in document["legs"]]
     for leg in legs:
-        if not isinstance(leg.examples, int) or not isinstance(leg.steps, int | None):
+        if not isinstance(leg.examples, int) or not all(isinstance(n, int | None) for n in (leg.steps, leg.kept)):
             raise TypeError(leg)
     return legs
 

@@ -1,8 +1,10 @@
 """A training as files of its run folder, from which it can be resumed.
 
 train.jsonl         the examples of one pass, in the order of the first: a resume needs no other data
+held-out.jsonl      the examples of validation, if there is any
 plan.json           the hashes of data, examples and tokens, and the legs of the plan
 metrics.jsonl       one line per step
+validations.jsonl   one line per validation
 checkpoints.jsonl   one line per checkpoint, written after it has been saved
 """
 
@@ -26,7 +28,8 @@ from tinkersql.tuning.plan import Leg, Plan, legs_of
 if TYPE_CHECKING:
     import tinker
 
-_PLAN, _EXAMPLES, _METRICS, _CHECKPOINTS = "plan.json", "train.jsonl", "metrics.jsonl", "checkpoints.jsonl"
+_PLAN, _EXAMPLES, _HELD_OUT = "plan.json", "train.jsonl", "held-out.jsonl"
+_METRICS, _VALIDATIONS, _CHECKPOINTS = "metrics.jsonl", "validations.jsonl", "checkpoints.jsonl"
 ROLLING = ("periodic", "interrupted")
 """The kinds of checkpoints of which only the latest stay."""
 
@@ -34,18 +37,21 @@ ROLLING = ("periodic", "interrupted")
 class Record(Diary):
     """Writes a training down as it goes on."""
 
-    def __init__(self, folder: RunFolder, service: "tinker.ServiceClient", keep: int) -> None:
+    def __init__(self, folder: RunFolder, rest: "tinker.RestClient", keep: int) -> None:
         """``keep``: how many of the latest checkpoints during training stay."""
         self.folder = folder
         self.keep = keep
-        self._rest = service.create_rest_client()
+        self._rest = rest
 
-    def begin(self, data: Corpus, examples: Sequence[Example], plan: Plan) -> None:
-        """Write down what is going to be trained on."""
+    def begin(self, data: Corpus, examples: Sequence[Example], held_out: Sequence[Example], plan: Plan) -> None:
+        """Write down what is going to be trained on, and validated on."""
         self.folder.write_rows(_EXAMPLES, map(to_record, examples))
+        if held_out:
+            self.folder.write_rows(_HELD_OUT, map(to_record, held_out))
         hashes = {
             "data": data.sha256,
             "examples": sha256_of(self.folder.path / _EXAMPLES),
+            "held_out": sha256_of(self.folder.path / _HELD_OUT) if held_out else None,
             "tokens": sha256_of_tokens(plan.datums),
         }
         self.folder.write_json(_PLAN, {"sha256": hashes, **plan.to_dict()})
@@ -59,15 +65,33 @@ class Record(Diary):
         """Append to ``metrics.jsonl``."""
         self.folder.append(_METRICS, row)
 
+    def validated(self, row: Row) -> None:
+        """Append to ``validations.jsonl``."""
+        self.folder.append(_VALIDATIONS, row)
+
     def saved(self, row: Row) -> None:
         """Append to ``checkpoints.jsonl``, and delete the checkpoint that is one too many."""
+        self.folder.add_checkpoint(row)
+        saved = self.folder.rows(_CHECKPOINTS)
+        if row["kind"] in ROLLING:
+            rolling = [each for each in saved if each["kind"] in ROLLING]
+            self.delete(*rolling[-self.keep - 1 : -self.keep])
+        if row["kind"] == "best":
+            ends = [each["state_path"] for each in saved if each["kind"] == "final"]
+            best = [each for each in saved if each["kind"] == "best"]
+            self.delete(*(each for each in best[-2:-1] if each["state_path"] not in ends))
+
+    def best(self) -> dict[str, Any] | None:
+        """The line of the checkpoint with the lowest validation loss; None without one."""
+        return next((each for each in reversed(self.folder.rows(_CHECKPOINTS)) if each["kind"] == "best"), None)
+
+    def delete(self, *checkpoints: Row) -> None:
+        """Delete what the service keeps of checkpoints; their lines stay."""
         import tinker
 
-        self.folder.add_checkpoint(row)
-        rolling = [each["state_path"] for each in self.folder.rows(_CHECKPOINTS) if each["kind"] in ROLLING]
-        if row["kind"] in ROLLING and len(rolling) > self.keep:
+        for path in (each[key] for each in checkpoints for key in ("state_path", "sampler_path") if each.get(key)):
             with suppress(tinker.TinkerError):  # gone already, or kept by the service: nothing depends on it
-                self._rest.delete_checkpoint_from_tinker_path(rolling[-self.keep - 1]).result()
+                self._rest.delete_checkpoint_from_tinker_path(path).result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +100,35 @@ class Left:
 
     Attributes:
         examples: Of one pass.
+        held_out: Examples for validation.
         legs: Of the plan.
         metrics: The lines of all steps that were noted.
+        validations: The lines of all validations that were noted.
         checkpoints: The lines of all checkpoints, in the order in which they were saved.
         tokens_sha256: Of the Datums.
     """
 
     examples: tuple[Example, ...]
+    held_out: tuple[Example, ...]
     legs: list[Leg]
     metrics: list[dict[str, Any]]
+    validations: list[dict[str, Any]]
     checkpoints: list[dict[str, Any]]
     tokens_sha256: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether the training came to its end, planned or early: every leg has its final checkpoint."""
+        return len(self._ends) == len(self.legs)
+
+    @property
+    def end(self) -> int:
+        """The step whose weights were the result when the training ended last."""
+        return self._ends[-1]
+
+    @property
+    def _ends(self) -> list[int]:
+        return [row["step"] for row in self.checkpoints if row["kind"] == "final"]
 
 
 def is_begun(folder: RunFolder) -> bool:
@@ -106,23 +148,21 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         hashes, legs = document["sha256"], legs_of(document)
-        data_sha256, examples_sha256, tokens_sha256 = hashes["data"], hashes["examples"], hashes["tokens"]
+        data_sha256, tokens_sha256 = hashes["data"], hashes["tokens"]
+        examples_sha256, held_out_sha256 = hashes["examples"], hashes.get("held_out")
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{path}: damaged, so this run cannot be resumed; start a new one") from None
     _check_data(settings, data_sha256, reporter)
-    try:
-        if sha256_of(folder.path / _EXAMPLES) != examples_sha256:
-            raise RunError(f"{folder.path / _EXAMPLES}: changed since training began, so this run cannot be resumed")
-        examples = read_file(folder.path / _EXAMPLES)
-    except (OSError, DataError) as error:
-        raise RunError(f"{folder.path / _EXAMPLES}: cannot be read ({printable(str(error))})") from None
+    examples = _examples(folder.path / _EXAMPLES, examples_sha256)
+    held_out = _examples(folder.path / _HELD_OUT, held_out_sha256) if held_out_sha256 else ()
     checkpoints = folder.rows(_CHECKPOINTS)
     folder.write_rows(_CHECKPOINTS, checkpoints)  # without a line that was cut short
-    return Left(examples, legs, folder.rows(_METRICS), checkpoints, tokens_sha256)
+    steps, validations = folder.rows(_METRICS), folder.rows(_VALIDATIONS)
+    return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256)
 
 
-def rewind(folder: RunFolder, left: Left, step: int) -> list[dict[str, Any]]:
-    """Forget the steps after ``step``, which are taken again; returns the lines of the others.
+def rewind(folder: RunFolder, left: Left, step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Forget the steps after ``step``, which are taken again; returns the other lines of steps and validations.
 
     Raises:
         RunError: Lines of earlier steps are missing.
@@ -130,8 +170,11 @@ def rewind(folder: RunFolder, left: Left, step: int) -> list[dict[str, Any]]:
     kept = [row for row in left.metrics if row["step"] <= step]
     if [row["step"] for row in kept] != list(range(1, step + 1)):
         raise RunError(f"{folder.path / _METRICS}: steps before {step} are missing, so this run cannot be resumed")
+    validations = [row for row in left.validations if row["step"] <= step]
     folder.write_rows(_METRICS, kept)
-    return kept
+    if left.validations:
+        folder.write_rows(_VALIDATIONS, validations)
+    return kept, validations
 
 
 def sha256_of_tokens(datums: "Sequence[tinker.Datum]") -> str:
@@ -140,6 +183,16 @@ def sha256_of_tokens(datums: "Sequence[tinker.Datum]") -> str:
     for datum in datums:
         digest.update(json.dumps(datum.model_input.to_ints()).encode())
     return digest.hexdigest()
+
+
+def _examples(path: Path, sha256: str) -> tuple[Example, ...]:
+    try:
+        unchanged, examples = sha256_of(path) == sha256, read_file(path)
+    except (OSError, DataError) as error:
+        raise RunError(f"{path}: cannot be read ({printable(str(error))})") from None
+    if not unchanged:
+        raise RunError(f"{path}: changed since training began, so this run cannot be resumed")
+    return examples
 
 
 def _check_data(settings: Settings, sha256: str, reporter: Reporter) -> None:

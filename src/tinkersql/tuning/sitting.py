@@ -1,5 +1,6 @@
 """One sitting of a training: from its first step, or from the last checkpoint of an earlier sitting, to its end."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
 from tinkersql.tuning.loop import Row, Training, checkpoint, train
 from tinkersql.tuning.material import Material
+from tinkersql.tuning.monitors import watched
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import Left, Record, read, rewind, sha256_of_tokens
+from tinkersql.tuning.validation import Validations, prepare
 from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
@@ -30,23 +33,23 @@ class Sitting:
         tokenizer: The model's.
         plan: All steps, also those that are done.
         done: Lines of ``metrics.jsonl``.
+        validations: Those that are done, and how the others are; None: there are none.
         record: Writes down what follows.
+        ended_at: The step whose weights are the result; None: the training has not ended.
     """
 
     client: "tinker.TrainingClient"
     tokenizer: "PreTrainedTokenizerBase"
     plan: Plan
     done: Sequence[Row]
+    validations: Validations | None
     record: Record
-
-    @property
-    def ended(self) -> bool:
-        """Whether no step is left."""
-        return not self.plan.has(len(self.done) + 1)
+    ended_at: int | None = None
 
     def extend(self, steps: int) -> None:
         """Add steps to a training that has ended."""
-        self.plan.extend(steps)
+        assert self.ended_at is not None
+        self.plan.extend(steps, self.ended_at)
         self.record.planned(self.plan)
 
     def train(self, reporter: Reporter) -> Training:
@@ -55,10 +58,24 @@ class Sitting:
         Raises:
             Interrupted: Ctrl-C, after a checkpoint has been saved.
         """
-        return train(self.client, self.plan, reporter, self.record, self.done)
+        with watched(self.record, self.plan.settings, len(self.done), reporter) as diary:
+            return train(self.client, self.plan, reporter, diary, self.done, self.validations)
 
     def finish(self, training: Training, reporter: Reporter) -> str:
-        """Save the end of the training, to train on from and to sample from; returns the path of the latter."""
+        """Save what the training has resulted in, to train on from and to sample from.
+
+        These are the last weights, or with patience the best ones, which have been saved already.
+
+        Returns:
+            The path to sample from.
+        """
+        best = self.record.best()
+        if best is not None and self.plan.settings.patience:
+            reporter.say(f"  The result are the weights of step {best['step']}, with the lowest validation loss")
+            self.record.saved(best | {"kind": "final"})
+            return best["sampler_path"]
+        if best is not None:
+            reporter.say(f"  Lowest validation loss at step {best['step']}: {best['sampler_path']}")
         state = awaited(self.client.save_state("final", overwrite=True), reporter).path
         sampler = awaited(self.client.save_weights_for_sampler("final"), reporter).path
         self.record.saved(checkpoint(training.steps, training.examples, "final", state, sampler))
@@ -76,15 +93,16 @@ def begin(
     """Make an adapter and the plan, and write both down.
 
     Raises:
-        DataError: No example fits the model's context.
+        DataError: No example, or none for validation, fits the model's context.
     """
     client = _fresh(service, backend, settings)
     tokenizer = backend.tokenizer(client)
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
-    record = Record(folder, service, settings.keep_checkpoints)
-    record.begin(material.data, examples, plan)
-    return Sitting(client, tokenizer, plan, (), record)
+    record = Record(folder, backend.rest(), settings.keep_checkpoints)
+    record.begin(material.data, examples, material.held_out, plan)
+    common = (service, client, tokenizer, backend.context_length, settings, record)
+    return Sitting(client, tokenizer, plan, (), prepare(*common, material.held_out), record)
 
 
 def resume(
@@ -116,10 +134,12 @@ def resume(
             "transformers and tokenizers that the run began with"
         )
     plan = Plan(datums, settings, left.legs)
-    record = Record(folder, service, settings.keep_checkpoints)
-    done = rewind(folder, left, step)
+    record = Record(folder, backend.rest(), settings.keep_checkpoints)
+    done, validated = rewind(folder, left, step)
+    common = (service, client, tokenizer, backend.context_length, settings, record)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
-    return Sitting(client, tokenizer, plan, done, record)
+    validations = prepare(*common, left.held_out, validated)
+    return Sitting(client, tokenizer, plan, done, validations, record, left.end if left.ended else None)
 
 
 def _fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
@@ -134,7 +154,12 @@ def _restored(
     """A client from the latest checkpoint that can be loaded, and its step; None without any."""
     import tinker
 
+    last: float = math.inf
     for row in reversed(left.checkpoints):
+        if row["step"] > last:
+            continue  # an end has settled on earlier weights, so these steps count no more
+        if row["kind"] == "final":
+            last = row["step"]
         path: Any = row.get("state_path")
         try:
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
