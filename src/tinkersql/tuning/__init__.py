@@ -1,9 +1,9 @@
 """Fine-tuning through a Tinker training client, in sittings that can be stopped and resumed at any step."""
 
 from tinkersql.tuning.loop import Diary, Training, train
-from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, gather, introduce
+from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, change, gather, introduce
 from tinkersql.tuning.plan import Plan
-from tinkersql.tuning.sitting import Sitting, begin, resume
+from tinkersql.tuning.sitting import Sitting, begin, fresh, lay_out, resume
 
 __all__ = [
     "SHORTEST_EXAMPLE",
@@ -13,8 +13,11 @@ __all__ = [
     "Sitting",
     "Training",
     "begin",
+    "change",
+    "fresh",
     "gather",
     "introduce",
+    "lay_out",
     "resume",
     "train",
 ]

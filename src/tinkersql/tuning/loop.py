@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinkersql.console import Reporter
+from tinkersql.console import Advance, Reporter
 from tinkersql.errors import Interrupted
 from tinkersql.tuning.plan import TIMED_STEPS, Plan
 
@@ -93,7 +93,7 @@ def train(
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    return _Loop(client, plan, reporter, diary, list(done)).run()
+    return Loop(client, plan, reporter, diary, done).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
@@ -107,42 +107,84 @@ def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_pat
     }
 
 
-class _Loop:
+class Loop:
+    """The steps of a training; `run` takes all of them, and `turns` lets several trainings take theirs in turn."""
+
     def __init__(
-        self, client: "tinker.TrainingClient", plan: Plan, reporter: Reporter, diary: Diary, metrics: list[Row]
+        self,
+        client: "tinker.TrainingClient",
+        plan: Plan,
+        reporter: Reporter,
+        diary: Diary,
+        done: Sequence[Row],
+        advance: Advance = lambda by=1, note="": None,
     ) -> None:
+        """See `train`; ``advance`` is told of each step's examples and its loss."""
         self.client = client
         self.plan = plan
         self.reporter = reporter
         self.diary = diary
-        self.metrics = metrics
+        self.metrics: list[Row] = list(done)
+        self.advance = advance
         self.in_flight: deque[_Step] = deque()
         self.last = time.monotonic()
         """When the step before ended."""
+        self.kept = len(self.metrics)
+        """The latest step that a checkpoint holds."""
 
     def run(self) -> Training:
-        save_every = self.plan.settings.save_every
-        seen = self.metrics[-1]["examples"] if self.metrics else 0
+        """Take all steps that are left; see `train`."""
         with (
-            _ctrl_c_noted(self.reporter) as stopping,
+            ctrl_c_noted(self.reporter) as stopping,
             self.reporter.track("train", self.plan.examples, "examples") as self.advance,
         ):
-            self.advance(seen)
-            self.last = time.monotonic()
-            first = number = len(self.metrics) + 1
-            while self.plan.has(number):
-                self.in_flight.append(self._submit(number))
-                self._finish(STEPS_AHEAD if self.plan.has(number + 1) else 0)
-                if self.plan.steps is None and number == first + TIMED_STEPS - 1:
-                    self._fix_steps(number)
+            self.advance(self.metrics[-1]["examples"] if self.metrics else 0)
+            for number in self.turns():
                 if stopping.is_set():
-                    path = self._save("interrupted")
+                    path = self.save("interrupted")
                     whole = f" of {self.plan.steps}" if self.plan.steps else ""
                     raise Interrupted(f"stopped after step {number}{whole}; the checkpoint {path} stays")
-                if save_every and number % save_every == 0 and self.plan.has(number + 1):
-                    self._save("periodic")
-                number += 1
+        return self.summary()
+
+    def turns(self, last: int | None = None) -> Iterator[int]:
+        """Take one step a turn and yield its number, to the end or up to step ``last``.
+
+        A step is submitted in its turn and awaited in the next one; after the last turn none is in flight.
+        """
+        save_every = self.plan.settings.save_every
+        self.last = time.monotonic()
+        first = number = len(self.metrics) + 1
+        while self._has(number, last):
+            self.in_flight.append(self._submit(number))
+            self._finish(STEPS_AHEAD if self._has(number + 1, last) else 0)
+            if self.plan.steps is None and number == first + TIMED_STEPS - 1:
+                self._fix_steps(number)
+            yield number
+            if save_every and number % save_every == 0 and self._has(number + 1, last):
+                self.save("periodic")
+            number += 1
+
+    def save(self, kind: str) -> str:
+        """Save a checkpoint after the steps in flight, of which there is one at least, now or before."""
+        self._finish(0)
+        row = self.metrics[-1]
+        # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
+        path = self.client.save_state(f"step-{row['step']:06d}", overwrite=True).result().path
+        self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
+        self.kept = row["step"]
+        return path
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether steps have been taken that no checkpoint holds."""
+        return len(self.metrics) + len(self.in_flight) > self.kept
+
+    def summary(self) -> Training:
+        """What has been done, at least one step."""
         return _summary(self.metrics)
+
+    def _has(self, number: int, last: int | None) -> bool:
+        return self.plan.has(number) and (last is None or number <= last)
 
     def _submit(self, number: int) -> _Step:
         from tinker import types
@@ -179,14 +221,6 @@ class _Loop:
             "elapsed": before["elapsed"] + seconds,
         }
 
-    def _save(self, kind: str) -> str:
-        self._finish(0)
-        row = self.metrics[-1]
-        # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
-        path = self.client.save_state(f"step-{row['step']:06d}", overwrite=True).result().path
-        self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
-        return path
-
     def _fix_steps(self, number: int) -> None:
         """Turn the minutes that are left into steps, by the mean of the timed ones without the first."""
         self._finish(0)
@@ -203,11 +237,14 @@ def _note(row: Row) -> str:
 
 
 @contextmanager
-def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a flag, so that it never falls between a step and its record; the next one acts."""
+def ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, so that it never falls between a step and its record; the next one acts.
+
+    Off the main thread, which alone gets signals, the flag is never set.
+    """
     stopping = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stopping  # signals reach the main thread only
+        yield stopping
         return
     usual = signal.getsignal(signal.SIGINT)
 

@@ -78,7 +78,15 @@ def gather(settings: Settings, reporter: Reporter) -> Material:
         SettingsError: The recipe does not suit the data.
     """
     data = corpus.load(settings.data, reporter, settings.map)
-    split = corpus.split(data, settings.test_size, settings.seed, settings.split)
+    return change(data, corpus.split(data, settings.test_size, settings.seed, settings.split), settings, reporter)
+
+
+def change(data: Corpus, split: Split, settings: Settings, reporter: Reporter) -> Material:
+    """Let the recipe change what can be trained on.
+
+    Raises:
+        SettingsError: The recipe does not suit the data.
+    """
     most = most_examples(settings, SHORTEST_EXAMPLE)
     enriched = enrich(settings.recipe, split.train, settings.seed, most, reporter)
     return Material(data, split, enriched, _facts(data, split, enriched))

@@ -67,13 +67,30 @@ def begin(
     Raises:
         DataError: No example fits the model's context.
     """
-    client = _fresh(service, backend, settings)
+    client = fresh(service, backend, settings)
     tokenizer = backend.tokenizer(client)
+    record = Record(folder, service, settings.keep_checkpoints)
+    plan = lay_out(record, material, settings, tokenizer, backend, reporter)
+    return Sitting(client, tokenizer, plan, (), record)
+
+
+def lay_out(
+    record: Record,
+    material: Material,
+    settings: Settings,
+    tokenizer: "PreTrainedTokenizerBase",
+    backend: Backend,
+    reporter: Reporter,
+) -> Plan:
+    """Make the plan and write it down, so that `resume` can take the training from its first step on.
+
+    Raises:
+        DataError: No example fits the model's context.
+    """
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
-    record = Record(folder, service, settings.keep_checkpoints)
     record.begin(material.data, examples, plan)
-    return Sitting(client, tokenizer, plan, (), record)
+    return plan
 
 
 def resume(
@@ -102,7 +119,7 @@ def resume(
         raise RunError(f"{folder.path}: its training has come to its end; --more-steps N adds steps to it")
     if more_steps and not left.ended:
         raise RunError(f"{folder.path}: its training has not ended; resume it without --more-steps first")
-    client, step = _restored(left, service, reporter) or (_fresh(service, backend, settings), 0)
+    client, step = _restored(left, service, reporter) or (fresh(service, backend, settings), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
     if sha256_of_tokens(datums) != left.tokens_sha256:
@@ -120,7 +137,8 @@ def resume(
     return Sitting(client, tokenizer, plan, done, record)
 
 
-def _fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
+def fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
+    """A client whose adapter changes nothing yet."""
     return service.create_lora_training_client(
         backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
     ).result()
@@ -137,6 +155,12 @@ def _restored(
         try:
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
         except (tinker.BadRequestError, tinker.NotFoundError, tinker.RequestFailedError) as error:
-            reason = printable(str(error)).split(" for self.request_id")[0][:200]
-            reporter.say(f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({reason})")
+            reporter.say(
+                f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({in_one_line(error)})"
+            )
     return None
+
+
+def in_one_line(error: "tinker.TinkerError") -> str:
+    """What the service says, without the internals that the SDK appends."""
+    return printable(str(error)).split(" for self.request_id")[0][:200]
