@@ -77,7 +77,7 @@ def sweep(
     _check(cells, options)
     backends.check(base.settings)
     RunFolder.check(runs, name)
-    created = now()
+    created, started = now(), time.monotonic()
     materials, held_out = _gather(cells, options.held_out, reporter)
     introduce(base, next(iter(materials.values())).facts, reporter)
     folder = RunFolder.create(runs, name)
@@ -86,7 +86,7 @@ def sweep(
         keys = _lay_out(folder, cells, materials, held_out, service)
         plan = {
             "name": name,
-            "created": created,
+            **made(created, started),
             "data": next(iter(materials.values())).facts,
             **asdict(options),
             "held_out_sha256": sha256_of(folder.path / _HELD_OUT),
@@ -263,8 +263,14 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
     untrained = held_out.loss(held_out.measure(service.base))
 
     def keep(losers: dict[str, int]) -> dict[str, Any]:
-        result: dict[str, Any] = plan | made(plan["created"], started) | {"untrained_loss": untrained}
-        result |= {"tokens": cells[0].settings.tokens, "completion_tokens": sum(held_out.lengths)}
+        result: dict[str, Any] = {
+            **plan,
+            "finished": now(),
+            "seconds": plan["seconds"] + time.monotonic() - started,
+            "tokens": cells[0].settings.tokens,
+            "completion_tokens": sum(held_out.lengths),
+            "untrained_loss": untrained,
+        }
         result |= standings(cells, losers, held_out)
         if result["winner"]:
             config = folder.path / "cells" / result["winner"] / "config.toml"

@@ -8,6 +8,7 @@ from tinkersql import backend as backends
 from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
+from tinkersql.errors import RunError
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
 from tinkersql.tuning import Sitting, begin, gather, introduce, resume
@@ -63,6 +64,8 @@ def go_on(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, d
         Interrupted: Ctrl-C, after a checkpoint has been saved.
     """
     folder = RunFolder.open(path)
+    if (path / "sweep.json").is_file():
+        raise RunError(f"{path}: a sweep; go on with tinkersql sweep --resume, or resume one of its cells")
     with folder.locked():
         settings = folder.read_settings()
         backends.check(settings)

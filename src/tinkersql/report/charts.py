@@ -15,6 +15,7 @@ MAX_POINTS = 600
 """Points drawn in a curve; longer ones are thinned evenly, keeping the last."""
 
 _GUTTER = "-52"  # where a curve's y labels begin: the style sheet keeps that much room at the left of `.gutter`
+_COLUMNS = 8  # parts of a chart's width; labels at the ends of lines give way to the others in the same part
 _LETTERING = 16  # pixels between two labels
 _PLOT = 1000  # the inner coordinate system of a curve, stretched to the width of the page
 
@@ -150,12 +151,12 @@ class Charts:
             plot.append(Markup('<polyline points="{}" class="curve {}"/>').format(path, line.tone))
             circle = Markup('<circle cx="{}" cy="{:.1f}" r="4" class="dot {}"/>')
             dots += [circle.format(_percent(x / right), top + down(y) * height, line.tone) for x, y in line.points]
-        ends: dict[float, list[tuple[float, str]]] = {}
+        ends: dict[int, list[tuple[float, float, str]]] = {}  # where lines end near each other, so do their labels
         for line in lines:
             x, y = line.points[-1]
-            ends.setdefault(x, []).append((top + down(y) * height, line.label))
-        for x, group in ends.items():
-            for (_, label), y in zip(sorted(group), spread([y for y, _ in sorted(group)], _LETTERING), strict=True):
+            ends.setdefault(round(_COLUMNS * x / right), []).append((top + down(y) * height, x, line.label))
+        for group in map(sorted, ends.values()):
+            for (_, x, label), y in zip(group, spread([y for y, _, _ in group], _LETTERING), strict=True):
                 labels.append(
                     Markup('<text x="{}" dx="9" y="{:.1f}" class="lane">{}</text>').format(
                         _percent(x / right), y + 4, label

@@ -68,4 +68,10 @@ def finding(sweep: dict[str, Any]) -> str:
         for cell in cells.values()
     )
     rivals = f"; {close} more cannot be told from it" if close else ""
-    return f"Best of {len(cells)}: learning rate {best['learning_rate']:g}, batches of {best['batch_size']}{rivals}"
+    words = {
+        "learning_rate": f"learning rate {best['learning_rate']:g}",
+        "batch_size": f"batches of {best['batch_size']}",
+        "recipe": f"recipe {best['recipe'] or 'plain'}",
+        "seed": f"seed {best['seed']}",
+    }
+    return f"Best of {len(cells)}: {', '.join(words[axis] for axis in sweep['varied'])}{rivals}"

@@ -156,25 +156,26 @@ class Gap:
     high: float
 
 
-def gap(nll: Sequence[float], best: Sequence[float], lengths: Sequence[int], comparisons: int = 1) -> Gap:
+def gap(nll: Sequence[float], best: Sequence[float], lengths: Sequence[int], rivals: int = 2) -> Gap:
     """Compare two losses on the same examples.
 
     The difference per token is a ratio, Σd_i / Σm_i over examples of m_i tokens; its variance is
     n/(n - 1) · Σ(d_i - D·m_i)² / (Σm_i)² (Cochran, Sampling Techniques, 1977, chapter 6), its interval Student's with
-    n - 1 degrees of freedom. All ``comparisons`` together have a level of 95 % (Bonferroni).
+    n - 1 degrees of freedom. The intervals of all pairs of rivals have a level of 95 % together (Bonferroni): the best
+    is the best by the same losses, so to compare with it is to have compared all.
 
     Args:
         nll: Of each example, at least two.
         best: The same for the other training.
         lengths: Completion tokens of each example.
-        comparisons: How many are made at once.
+        rivals: How many trainings the best is chosen from.
     """
     n, total = len(lengths), sum(lengths)
     differences = [one - other for one, other in zip(nll, best, strict=True)]
     mean = sum(differences) / total
     squares = sum((d - mean * length) ** 2 for d, length in zip(differences, lengths, strict=True))
     error = math.sqrt(n / (n - 1) * squares) / total
-    spread = float(student.ppf(1 - _LEVEL / 2 / comparisons, n - 1)) * error
+    spread = float(student.ppf(1 - _LEVEL / 2 / math.comb(rivals, 2), n - 1)) * error
     return Gap(mean, mean - spread, mean + spread)
 
 
@@ -186,7 +187,7 @@ def clear_losers(nll: Mapping[str, Sequence[float]], lengths: Sequence[int]) -> 
         lengths: Completion tokens of each example.
     """
     order = sorted(nll, key=lambda key: sum(nll[key]))
-    gaps = {key: gap(nll[key], nll[order[0]], lengths, len(order) - 1) for key in order[-(-len(order) // 2) :]}
+    gaps = {key: gap(nll[key], nll[order[0]], lengths, len(order)) for key in order[-(-len(order) // 2) :]}
     return {key: each for key, each in gaps.items() if each.low > 0}
 
 

@@ -79,7 +79,7 @@ def _row(cell: Cell, cells: Sequence[Cell], losers: dict[str, int], held_out: He
         best = min(rivals, key=sum)
         nll = cell.measures[rung].nll
         if nll is not best:
-            row["behind"] = asdict(gap(nll, best, held_out.lengths, len(rivals) - 1))
+            row["behind"] = asdict(gap(nll, best, held_out.lengths, len(rivals)))
     if asked := result.get("held_out"):
         row["answers"] = {key: asked[key] for key in ("n", "matches", "rate", "low", "high")}
     return row
