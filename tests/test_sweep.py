@@ -161,6 +161,13 @@ def test_who_diverges_stops_and_the_others_finish(sweeps: Sweeps, whole: dict) -
     assert {cell["state"] for cell in whole["cells"][:-1]} <= {"finished", "stopped"}
 
 
+def test_where_all_diverge_nobody_wins(sweeps: Sweeps) -> None:
+    result = sweeps.run("lost", [HOPELESS, HOPELESS | {"batch_size": 4}])
+    assert (result["winner"], {cell["state"] for cell in result["cells"]}) == (None, {"diverged"})
+    assert "train_with" not in result
+    assert "No training has ended" in (sweeps.folder / "lost" / "sweep.html").read_text()
+
+
 def test_nobody_trains_on_what_is_held_out(sweeps: Sweeps, whole: dict) -> None:
     held_out = set(read_file(sweeps.folder / "whole" / "held-out.jsonl"))
     assert len(held_out) == 8

@@ -282,7 +282,9 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
     losers: dict[str, int] = {}
     alive = cells
     for rung, part in enumerate(RUNGS):
-        reporter.heading(f"{len(alive)} trainings to {part:.0%} of {cells[0].settings.tokens:,} tokens")
+        if not alive:
+            break
+        reporter.heading(f"{len(alive)} of {len(cells)} trainings to {part:.0%} of {cells[0].settings.tokens:,} tokens")
         train_to(rung, alive, held_out, service.backend, plan["side_by_side"], folder.path, reporter)
         for cell in alive:
             if cell.diverged:
