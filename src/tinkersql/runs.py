@@ -126,7 +126,7 @@ class RunFolder(ResultFolder):
         """
         folder = cls(path.absolute())
         folder.read_settings()
-        version = folder._read_json("config.json").get("tinkersql")
+        version = folder.read_json("config.json").get("tinkersql")
         if version != __version__:
             raise RunError(
                 f"{path}: begun by tinkersql {version}, and this is {__version__}: go on with that version "
@@ -161,7 +161,7 @@ class RunFolder(ResultFolder):
         """
         known = {f.name for f in fields(Settings)}
         try:
-            entries = self._read_json("config.json")["settings"]
+            entries = self.read_json("config.json")["settings"]
             values: dict[str, Any] = {name: entry["value"] for name, entry in entries.items() if name in known}
             return replace(Settings(), **values | {"stops": tuple(values.get("stops", STOPS))})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -174,11 +174,12 @@ class RunFolder(ResultFolder):
             RunError: It is damaged.
         """
         try:
-            return self._read_json("result.json") if (self.path / "result.json").exists() else {}
+            return self.read_json("result.json") if (self.path / "result.json").exists() else {}
         except (OSError, ValueError):
             raise RunError(f"{self.path / 'result.json'}: damaged; put it away to go on without it") from None
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A document that `write_json` has written; raises OSError or ValueError where it is missing or damaged."""
         return json.loads((self.path / name).read_text(encoding="utf-8"))
 
     def rows(self, name: str) -> list[dict[str, Any]]:

@@ -74,6 +74,8 @@ def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, 
         Interrupted: Ctrl-C, after a checkpoint has been saved.
     """
     folder = RunFolder.open(path)
+    if (path / "sweep.json").is_file():
+        raise RunError(f"{path}: a sweep; go on with tinkersql sweep --resume, or resume one of its cells")
     with folder.locked():
         settings = folder.read_settings()
         backends.check(settings)

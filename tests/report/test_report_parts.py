@@ -1,5 +1,6 @@
 """The parts of the page: witnesses as tables, ticks and curves, numbers in words, and the command."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -14,8 +15,16 @@ from typer.testing import CliRunner
 from tinkersql.cli.report import report
 from tinkersql.errors import RunError
 from tinkersql.report import wording
-from tinkersql.report.charts import MAX_POINTS, Charts, nice_ticks, thin
+from tinkersql.report.charts import MAX_POINTS, Charts, nice_ticks, spread, thin
 from tinkersql.report.witness import MAX_ROWS, Table, tables, view
+
+
+@given(st.lists(st.floats(0, 300), min_size=1, max_size=12))
+def test_labels_stand_apart_in_their_order_and_move_no_more_than_they_must(places: list[float]) -> None:
+    moved = spread(sorted(places), 16)
+    assert all(later - earlier >= 16 - 1e-6 for earlier, later in itertools.pairwise(moved))
+    assert sum(moved) == pytest.approx(sum(places), abs=1e-6)
+    assert spread(moved, 15.9) == pytest.approx(moved)
 
 
 def test_a_witness_becomes_tables() -> None:

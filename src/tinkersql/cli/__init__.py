@@ -17,6 +17,7 @@ from tinkersql.cli.export import export
 from tinkersql.cli.report import report
 from tinkersql.cli.run import run
 from tinkersql.cli.serve import serve
+from tinkersql.cli.sweep import sweep
 from tinkersql.cli.train import train
 from tinkersql.errors import Interrupted, TinkersqlError
 
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("run")(run)
 app.command("train")(train)
+app.command("sweep")(sweep)
 app.command("eval")(evaluate)
 app.command("compare")(compare)
 app.command("serve")(serve)

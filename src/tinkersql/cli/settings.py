@@ -72,6 +72,9 @@ OPTIONS: dict[str, Any] = {
 }
 """By parameter name; each is the setting of that name, but ``stop``, which is ``stops``."""
 
+ABOUT_VALIDATION = ("validate_every", "validation_size", "validation_questions", "patience", "monitors")
+"""Of no use to a command that measures in a way of its own."""
+
 ABOUT_EVALUATION = ("shots", "suites")
 """Of no use to a command that only trains."""
 

@@ -47,6 +47,25 @@ def print_comparisons(console: Console, comparisons: Sequence[Mapping[str, Any]]
         )
 
 
+def print_sweep(console: Console, sweep: Mapping[str, Any]) -> None:
+    """One row per training, the best first; settings that all have in common have no column."""
+    varied = sweep["varied"]
+    table = _table("rank", *(axis.replace("_", " ") for axis in varied), "steps", "loss", "behind", "right", "state")
+    for cell in sweep["cells"]:
+        behind, asked = cell["behind"], cell["answers"]
+        table.add_row(
+            str(cell["rank"]),
+            *(f"{cell[axis]:g}" if axis == "learning_rate" else str(cell[axis]) or "plain" for axis in varied),
+            f"{cell['step']}/{cell['steps']}",
+            f"{cell['losses'][-1]['loss']:.4f}" if cell["losses"] else "–",
+            f"{behind['difference']:.3f} ({behind['low']:.3f}–{behind['high']:.3f})" if behind else "–",
+            f"{asked['matches']}/{asked['n']} ({asked['low']:.0%}–{asked['high']:.0%})" if asked else "–",
+            cell["state"],
+        )
+    console.print()
+    console.print(table)
+
+
 def _table(*columns: str) -> Table:
     table = Table(*columns)
     table.columns[0].no_wrap = True

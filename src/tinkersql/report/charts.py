@@ -15,6 +15,8 @@ MAX_POINTS = 600
 """Points drawn in a curve; longer ones are thinned evenly, keeping the last."""
 
 _GUTTER = "-52"  # where a curve's y labels begin: the style sheet keeps that much room at the left of `.gutter`
+_COLUMNS = 8  # parts of a chart's width; labels at the ends of lines give way to the others in the same part
+_LETTERING = 16  # pixels between two labels
 _PLOT = 1000  # the inner coordinate system of a curve, stretched to the width of the page
 
 
@@ -44,6 +46,15 @@ class Part:
 
     name: str
     count: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """One of several lines in a chart: its (x, y) points, at least one, and the text beside its last."""
+
+    label: str
+    points: Sequence[tuple[float, float]]
+    tone: str
 
 
 class Charts:
@@ -117,19 +128,12 @@ class Charts:
         def down(y: float) -> float:
             return (ticks[-1] - y) / (ticks[-1] - ticks[0])
 
-        marks = [_text(_GUTTER, 14, y_label, "axis")]
-        for tick in ticks:
-            y = top + down(tick) * height
-            marks.append(_line("0", y, "100%", y, "grid"))
-            marks.append(_text("-10", y + 4, f"{tick:g}", "tick", "end"))
+        marks = [_text(_GUTTER, 14, y_label, "axis"), *_levels(ticks, top, height)]
         for line, its_tone in ((kept, tone), (over, "shots")):
             if len(line) > 1:
                 path = " ".join(f"{across(x) * _PLOT:.1f},{down(y) * _PLOT:.1f}" for x, y in line)
-                plot = (
-                    '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none">'
-                    '<polyline points="{}" class="curve {}"/></svg>'
-                )
-                marks.append(Markup(plot).format(top, height, _PLOT, _PLOT, path, its_tone))
+                curve = Markup('<polyline points="{}" class="curve {}"/>').format(path, its_tone)
+                marks.append(_stretched(top, height, curve))
         for x, y, its_tone in (*((*point, tone) for point in kept if len(kept) == 1), *((*p, "shots") for p in over)):
             circle = '<circle cx="{}" cy="{:.1f}" r="4" class="dot {}"/>'
             marks.append(Markup(circle).format(_percent(across(x)), top + down(y) * height, its_tone))
@@ -139,6 +143,43 @@ class Charts:
         first, last = kept[0], kept[-1]
         description = f"{y_label}: {first[1]:.4g} at {x_label} {first[0]:g}, {last[1]:.4g} at {x_label} {last[0]:g}."
         return self._figure(marks, bottom + 42, f"{y_label} by {x_label}", description)
+
+    def lines(self, lines: Sequence[Line], *, x_label: str, y_label: str, height: int) -> Markup:
+        """Several lines on common axes, from x = 0, each with its label beside its end; without lines it is empty."""
+        if not lines:
+            return Markup("")
+        right = max(x for line in lines for x, _ in line.points)
+        heights = [y for line in lines for _, y in line.points]
+        ticks = nice_ticks(min(heights), max(heights), most=max(2, height // 45))
+        top, bottom = 34, 34 + height
+        plot, dots, labels = [Markup("")], [], []
+
+        def down(y: float) -> float:
+            return (ticks[-1] - y) / (ticks[-1] - ticks[0])
+
+        for line in lines:
+            path = " ".join(f"{x / right * _PLOT:.1f},{down(y) * _PLOT:.1f}" for x, y in line.points)
+            plot.append(Markup('<polyline points="{}" class="curve {}"/>').format(path, line.tone))
+            circle = Markup('<circle cx="{}" cy="{:.1f}" r="4" class="dot {}"/>')
+            dots += [circle.format(_percent(x / right), top + down(y) * height, line.tone) for x, y in line.points]
+        ends: dict[int, list[tuple[float, float, str]]] = {}  # where lines end near each other, so do their labels
+        for line in lines:
+            x, y = line.points[-1]
+            ends.setdefault(round(_COLUMNS * x / right), []).append((top + down(y) * height, x, line.label))
+        for group in map(sorted, ends.values()):
+            for (_, x, label), y in zip(group, spread([y for y, _, _ in group], _LETTERING), strict=True):
+                labels.append(
+                    Markup('<text x="{}" dx="9" y="{:.1f}" class="lane">{}</text>').format(
+                        _percent(x / right), y + 4, label
+                    )
+                )
+        marks = [_text(_GUTTER, 14, y_label, "axis"), *_levels(ticks, top, height)]
+        marks += [_stretched(top, height, Markup("").join(plot)), *dots, *labels]
+        for x in (0.0, right):
+            marks.append(_text(_percent(x / right), bottom + 18, f"{x:,.0f}", "tick", _anchor(x / right)))
+        marks.append(_text("50%", bottom + 36, x_label, "axis", "middle"))
+        described = "; ".join(f"{line.label}: {line.points[-1][1]:.4g} at {line.points[-1][0]:,.0f}" for line in lines)
+        return self._figure(marks, bottom + 42, f"{y_label} by {x_label}", described)
 
     def _figure(self, marks: Sequence[Markup], height: float, title: str, description: str) -> Markup:
         number = next(self._numbers)
@@ -166,6 +207,39 @@ def nice_ticks(low: float, high: float, most: int = 4) -> list[float]:
     step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude * most >= span * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step - 1e-9)
     return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
+
+
+def spread(places: Sequence[float], apart: float) -> list[float]:
+    """Sorted places, moved as little as it takes to stand ``apart`` from one another: each cluster around its mean."""
+    clusters: list[list[float]] = []  # each as its places, as they were
+    for place in places:
+        clusters.append([place])
+        while len(clusters) > 1 and _ends(clusters[-1], apart)[0] - _ends(clusters[-2], apart)[1] < apart:
+            clusters[-2:] = [clusters[-2] + clusters[-1]]
+    return [_ends(cluster, apart)[0] + number * apart for cluster in clusters for number in range(len(cluster))]
+
+
+def _ends(cluster: Sequence[float], apart: float) -> tuple[float, float]:
+    """The first and the last place of a cluster, once its places stand apart."""
+    centre, half = sum(cluster) / len(cluster), (len(cluster) - 1) * apart / 2
+    return centre - half, centre + half
+
+
+def _levels(ticks: Sequence[float], top: float, height: float) -> Iterator[Markup]:
+    """A line across the plot and a number beside it for each tick; the first is at the bottom."""
+    for tick in ticks:
+        y = top + (ticks[-1] - tick) / (ticks[-1] - ticks[0]) * height
+        yield _line("0", y, "100%", y, "grid")
+        yield _text("-10", y + 4, f"{tick:g}", "tick", "end")
+
+
+def _stretched(top: float, height: float, drawing: Markup) -> Markup:
+    """A drawing on `_PLOT` by `_PLOT` units, stretched to the width of the page."""
+    plot = (
+        '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {} {}" preserveAspectRatio="none" '
+        'overflow="visible">{}</svg>'
+    )
+    return Markup(plot).format(top, height, _PLOT, _PLOT, drawing)
 
 
 def _percent(fraction: float) -> str:

@@ -83,8 +83,8 @@ def read(folder: Path) -> RunFiles:
         raise RunError(f"{folder}: not a run folder, it has neither config.json nor result.json")
     return RunFiles(
         folder=folder,
-        config=_read_object(folder / "config.json"),
-        result=_read_object(folder / "result.json"),
+        config=read_object(folder / "config.json"),
+        result=read_object(folder / "result.json"),
         metrics=_read_lines(folder / "metrics.jsonl"),
         validations=_read_lines(folder / "validations.jsonl"),
         checkpoints=_read_lines(folder / "checkpoints.jsonl"),
@@ -104,7 +104,12 @@ def _read_text(path: Path) -> str:
         raise RunError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file, fit to be shown; empty where there is no such file.
+
+    Raises:
+        RunError: It is damaged.
+    """
     text = _read_text(path)
     if not text.strip():
         return {}

@@ -39,6 +39,15 @@ def build(run_folder: Path) -> Path:
         raise RunError(
             f"{run_folder}: a file of this run lacks something or is damaged ({error!r}); run again"
         ) from error
+    return write(target, html)
+
+
+def write(target: Path, html: str) -> Path:
+    """Write a page: the whole of it, or nothing.
+
+    Raises:
+        RunError: The disk refuses.
+    """
     draft = target.with_suffix(".html.part")
     try:
         draft.write_text(html, encoding="utf-8")
@@ -50,6 +59,11 @@ def build(run_folder: Path) -> Path:
 
 def render(run: RunFiles) -> str:
     """The page's HTML."""
+    return fill("page.html", **_context(run))
+
+
+def fill(template: str, **context: Any) -> str:
+    """A page of this package: one file with its styles and script inside, which may load and run nothing else."""
     environment = Environment(
         loader=PackageLoader("tinkersql.report", ""),
         autoescape=True,  # questions, schemas and predictions are hostile input
@@ -63,12 +77,12 @@ def render(run: RunFiles) -> str:
     }
     environment.filters |= {"clip": clip, "witness": witness.view}
     style, script = _asset("style.css"), _asset("filter.js")
-    return environment.get_template("page.html").render(
+    return environment.get_template(template).render(
         style=Markup(style),
         script=Markup(script),
         policy=f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; img-src data:; "
         "base-uri 'none'; form-action 'none'",
-        **_context(run),
+        **context,
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinkersql.console import Reporter
+from tinkersql.console import Advance, Reporter
 from tinkersql.errors import Interrupted
 from tinkersql.prompts import completion_tokens
 from tinkersql.tuning.plan import TIMED_STEPS, Plan
@@ -104,7 +104,7 @@ def train(
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    return _Loop(client, plan, reporter, diary, list(done), validations).run()
+    return Loop(client, plan, reporter, diary, done, validations).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
@@ -118,77 +118,93 @@ def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_pat
     }
 
 
-class _Loop:
+class Loop:
+    """The steps of one training; `train` takes them all, and several loops can take turns."""
+
     def __init__(
         self,
         client: "tinker.TrainingClient",
         plan: Plan,
         reporter: Reporter,
         diary: Diary,
-        metrics: list[Row],
-        validations: "Validations | None",
+        done: Sequence[Row],
+        validations: "Validations | None" = None,
+        advance: Advance = lambda by=1, note="": None,
     ) -> None:
+        """See `train`; ``advance`` is told of each step's examples and its loss."""
         self.client = client
         self.plan = plan
         self.reporter = reporter
         self.diary = diary
-        self.metrics = metrics
+        self.metrics: list[Row] = list(done)
         self.validations = validations
+        self.advance = advance
         self.in_flight: deque[_Step] = deque()
         self.last = time.monotonic()
         """When the step before ended."""
+        self.kept = len(self.metrics)
+        """The latest step that a checkpoint holds."""
 
     def run(self) -> Training:
-        save_every = self.plan.settings.save_every
-        seen = self.metrics[-1]["examples"] if self.metrics else 0
+        """Take all steps that are left; see `train`."""
         with (
-            _ctrl_c_noted(self.reporter) as self.stopping,
+            ctrl_c_noted(self.reporter) as stopping,
             self.reporter.track("train", self.plan.examples, "examples") as self.advance,
         ):
-            self.advance(seen)
-            self.last = time.monotonic()
-            number = len(self.metrics)
-            first = number + 1
-            while self._goes_on(number):
-                number += 1
-                self.in_flight.append(self._submit(number))
-                self._finish(STEPS_AHEAD if self.plan.has(number + 1) else 0)
-                if self.plan.steps is None and number == first + TIMED_STEPS - 1:
-                    self._fix_steps(number)
-                self._stop_if_asked(number)
-                if save_every and number % save_every == 0 and self.plan.has(number + 1):
-                    self._save("periodic")
-        return self._summary()
+            self.advance(self.metrics[-1]["examples"] if self.metrics else 0)
+            for number in self.turns():
+                if stopping.is_set():
+                    path = self.save("interrupted")
+                    whole = f" of {self.plan.steps}" if self.plan.steps else ""
+                    raise Interrupted(f"stopped after step {number}{whole}; the checkpoint {path} stays")
+        return self.summary()
 
-    def _goes_on(self, step: int) -> bool:
-        """Whether another step follows this one, which is validated first if that is due."""
-        more, validations = self.plan.has(step + 1), self.validations
-        if validations is None:
-            return more
-        if validations.due(step, last=not more):
-            self._validate(validations, step)
-            self._stop_if_asked(step)
-        if more and validations.exhausted:
-            since = validations.best["step"] if validations.best else 0
-            self.reporter.say(f"  Stopping early after step {step}: no lower validation loss since step {since}")
-        return more and not validations.exhausted
+    def turns(self, last: int | None = None) -> Iterator[int]:
+        """Take one step a turn, or validate, and yield the step's number, to the end or up to step ``last``.
 
-    def _validate(self, validations: "Validations", step: int) -> None:
+        A step is submitted in its turn and awaited in the next one; after the last turn none is in flight.
+        """
+        save_every, validations = self.plan.settings.save_every, self.validations
+        self.last = time.monotonic()
+        number = len(self.metrics)
+        first = number + 1
+        while True:
+            more = self._has(number + 1, last)
+            if validations and validations.due(number, last=not more):
+                self._validate(validations, number)
+                yield number
+            if not more:
+                return
+            if validations and validations.exhausted:
+                since = validations.best["step"] if validations.best else 0
+                self.reporter.say(f"  Stopping early after step {number}: no lower validation loss since step {since}")
+                return
+            number += 1
+            self.in_flight.append(self._submit(number))
+            self._finish(STEPS_AHEAD if self._has(number + 1, last) else 0)
+            if self.plan.steps is None and number == first + TIMED_STEPS - 1:
+                self._fix_steps(number)
+            yield number
+            if save_every and number % save_every == 0 and self._has(number + 1, last):
+                self.save("periodic")
+
+    def save(self, kind: str) -> str:
+        """Save a checkpoint after the steps in flight, of which there is one at least, now or before."""
         self._finish(0)
-        started = time.monotonic()
-        row = validations.take(step)
-        if row is validations.best:
-            # Saved before the validation is noted, so that what was noted as best is there.
-            name = f"best-{step:06d}"
-            state = awaited(self.client.save_state(name, overwrite=True), self.reporter).path
-            sampler = awaited(self.client.save_weights_for_sampler(name), self.reporter).path
-            self.diary.saved(checkpoint(step, self.metrics[-1]["examples"], "best", state, sampler))
-        self.diary.validated(row)
-        right = f", {row['right']} of {row['n_questions']} right" if row["n_questions"] else ""
-        self.reporter.say(f"  validation: loss {row['loss']:.3f}{right}")
-        self.last += time.monotonic() - started  # no step took this time
+        row = self.metrics[-1]
+        # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
+        path = awaited(self.client.save_state(f"step-{row['step']:06d}", overwrite=True), self.reporter).path
+        self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
+        self.kept = row["step"]
+        return path
 
-    def _summary(self) -> Training:
+    @property
+    def unsaved(self) -> bool:
+        """Whether steps have been taken that no checkpoint holds."""
+        return len(self.metrics) + len(self.in_flight) > self.kept
+
+    def summary(self) -> Training:
+        """What has been done, at least one step."""
         metrics = self.metrics
         tail = metrics[-max(1, len(metrics) // 10) :]
         tokens = sum(m["tokens"] for m in metrics)
@@ -206,11 +222,23 @@ class _Loop:
             validation=self.validations.summary(stopped_early) if self.validations else None,
         )
 
-    def _stop_if_asked(self, step: int) -> None:
-        if self.stopping.is_set():
-            path = self._save("interrupted")
-            whole = f" of {self.plan.steps}" if self.plan.steps else ""
-            raise Interrupted(f"stopped after step {step}{whole}; the checkpoint {path} stays")
+    def _has(self, number: int, last: int | None) -> bool:
+        return self.plan.has(number) and (last is None or number <= last)
+
+    def _validate(self, validations: "Validations", step: int) -> None:
+        self._finish(0)
+        started = time.monotonic()
+        row = validations.take(step)
+        if row is validations.best:
+            # Saved before the validation is noted, so that what was noted as best is there.
+            name = f"best-{step:06d}"
+            state = awaited(self.client.save_state(name, overwrite=True), self.reporter).path
+            sampler = awaited(self.client.save_weights_for_sampler(name), self.reporter).path
+            self.diary.saved(checkpoint(step, self.metrics[-1]["examples"], "best", state, sampler))
+        self.diary.validated(row)
+        right = f", {row['right']} of {row['n_questions']} right" if row["n_questions"] else ""
+        self.reporter.say(f"  validation: loss {row['loss']:.3f}{right}")
+        self.last += time.monotonic() - started  # no step took this time
 
     def _submit(self, number: int) -> _Step:
         from tinker import types
@@ -247,14 +275,6 @@ class _Loop:
             "elapsed": before["elapsed"] + seconds,
         }
 
-    def _save(self, kind: str) -> str:
-        self._finish(0)
-        row = self.metrics[-1]
-        # Overwriting is for the rest of an earlier sitting that was killed between saving and noting it.
-        path = awaited(self.client.save_state(f"step-{row['step']:06d}", overwrite=True), self.reporter).path
-        self.diary.saved(checkpoint(row["step"], row["examples"], kind, path))
-        return path
-
     def _fix_steps(self, number: int) -> None:
         """Turn the minutes that are left into steps, by the mean of the timed ones without the first."""
         self._finish(0)
@@ -271,11 +291,14 @@ def _note(row: Row) -> str:
 
 
 @contextmanager
-def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a flag, so that it never falls between a step and its record; the next one acts."""
+def ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag, so that it never falls between a step and its record; the next one acts.
+
+    Off the main thread, which alone gets signals, the flag is never set.
+    """
     stopping = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield stopping  # signals reach the main thread only
+        yield stopping
         return
     usual = signal.getsignal(signal.SIGINT)
 

@@ -84,7 +84,17 @@ def gather(settings: Settings, reporter: Reporter) -> Material:
     """
     data = corpus.load(settings.data, reporter, settings.map)
     split = corpus.split(data, settings.test_size, settings.seed, settings.split)
-    split, held_out = _hold_out(split, settings)
+    return change(data, *_hold_out(split, settings), settings, reporter)
+
+
+def change(
+    data: Corpus, split: Split, held_out: tuple[Example, ...], settings: Settings, reporter: Reporter
+) -> Material:
+    """Let the recipe change what can be trained on; ``held_out`` is what validation has taken of it.
+
+    Raises:
+        SettingsError: The recipe does not suit the data.
+    """
     most = most_examples(settings, SHORTEST_EXAMPLE)
     enriched = enrich(settings.recipe, split.train, settings.seed, most, reporter)
     return Material(data, split, held_out, enriched, _facts(data, split, held_out, enriched))

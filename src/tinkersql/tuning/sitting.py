@@ -95,14 +95,31 @@ def begin(
     Raises:
         DataError: No example, or none for validation, fits the model's context.
     """
-    client = _fresh(service, backend, settings)
+    client = fresh(service, backend, settings)
     tokenizer = backend.tokenizer(client)
-    examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
-    plan = Plan(datums, settings)
     record = Record(folder, backend.rest(), settings.keep_checkpoints)
-    record.begin(material.data, examples, material.held_out, plan)
+    plan = lay_out(record, material, settings, tokenizer, backend, reporter)
     common = (service, client, tokenizer, backend.context_length, settings, record)
     return Sitting(client, tokenizer, plan, (), prepare(*common, material.held_out), record)
+
+
+def lay_out(
+    record: Record,
+    material: Material,
+    settings: Settings,
+    tokenizer: "PreTrainedTokenizerBase",
+    backend: Backend,
+    reporter: Reporter,
+) -> Plan:
+    """Make the plan and write it down, so that `resume` can take the training from its first step on.
+
+    Raises:
+        DataError: No example fits the model's context.
+    """
+    examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
+    plan = Plan(datums, settings)
+    record.begin(material.data, examples, material.held_out, plan)
+    return plan
 
 
 def resume(
@@ -125,7 +142,7 @@ def resume(
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
-    client, step = _restored(left, service, reporter) or (_fresh(service, backend, settings), 0)
+    client, step = _restored(left, service, reporter) or (fresh(service, backend, settings), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
     if sha256_of_tokens(datums) != left.tokens_sha256:
@@ -142,7 +159,8 @@ def resume(
     return Sitting(client, tokenizer, plan, done, validations, record, left.end if left.ended else None)
 
 
-def _fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
+def fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
+    """A client whose adapter changes nothing yet."""
     return service.create_lora_training_client(
         backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
     ).result()
@@ -164,6 +182,12 @@ def _restored(
         try:
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
         except (tinker.BadRequestError, tinker.NotFoundError, tinker.RequestFailedError) as error:
-            reason = printable(str(error)).split(" for self.request_id")[0][:200]
-            reporter.say(f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({reason})")
+            reporter.say(
+                f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({in_one_line(error)})"
+            )
     return None
+
+
+def in_one_line(error: "tinker.TinkerError") -> str:
+    """What the service says, without the internals that the SDK appends."""
+    return printable(str(error)).split(" for self.request_id")[0][:200]
