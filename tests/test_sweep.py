@@ -30,8 +30,8 @@ from tinkersql.evaluation.request import Request
 from tinkersql.report import build_sweep
 from tinkersql.runs import RunFolder
 from tinkersql.settings import resolve
-from tinkersql.sweep import Options, go_on, sweep
-from tinkersql.train import go_on as resume_training
+from tinkersql.sweep import Options, resume, sweep
+from tinkersql.train import resume as resume_training
 from tinkersql.tuning.racing import clear_losers, gap
 from tuning.conftest import ROWS
 
@@ -204,12 +204,12 @@ def test_ctrl_c_saves_all_and_a_resume_ends_as_if_nothing_had_happened(sweeps: S
     assert kinds.count("interrupted") == 2
     for after in (7, 12, 3, 1000):
         try:
-            go_on(path, Stops(after))
+            resume(path, Stops(after))
         except Interrupted:
             continue
     sweeps.assert_same("stopped", "whole")
     before = (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes()
-    go_on(path, Stops(1))  # nothing is left to do, so nobody presses Ctrl-C
+    resume(path, Stops(1))  # nothing is left to do, so nobody presses Ctrl-C
     assert (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes() == before
 
 
@@ -233,7 +233,7 @@ def test_a_killed_sweep_goes_on(sweeps: Sweeps, whole: dict) -> None:
     child.kill()
     _, said = child.communicate()
     assert child.returncode == -signal.SIGKILL, said
-    _, result = go_on(sweeps.folder / "killed", Silent())
+    _, result = resume(sweeps.folder / "killed", Silent())
     assert len(result["cells"]) == 4
     for cell in result["cells"]:
         both = list(zip(*(sweeps.rows(name, cell["key"]) for name in ("killed", "whole")), strict=False))
@@ -249,7 +249,7 @@ def test_a_sweep_that_was_tampered_with_is_refused(sweeps: Sweeps, whole: dict) 
         shutil.copytree(sweeps.folder / "whole", path, symlinks=True)
         (path / name).write_text(content)
         with pytest.raises(RunError, match=name):
-            go_on(path, Silent())
+            resume(path, Silent())
         shutil.rmtree(path)
 
 

@@ -96,7 +96,7 @@ def sweep(
         return folder, _race(folder, plan, service, reporter)
 
 
-def go_on(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
     """Go on with a sweep that was stopped, as if it had not been.
 
     Args:

@@ -112,7 +112,7 @@ def alone(resume: Path | None, given: Mapping[str, Any], **others: Any) -> None:
     """
     chosen = [*given, *(name for name, value in others.items() if value is not None)]
     if resume is not None and chosen:
-        raise SettingsError(f"--resume goes on with the run's own settings: leave --{chosen[0].replace('_', '-')} out")
+        raise SettingsError(f"--resume goes on with its own settings: leave --{chosen[0].replace('_', '-')} out")
 
 
 def _as_settings(given: dict[str, Any]) -> Mapping[str, Any]:

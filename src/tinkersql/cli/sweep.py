@@ -15,6 +15,7 @@ from tinkersql.cli.settings import (
     NameOption,
     PresetOption,
     RunsOption,
+    alone,
     with_settings,
 )
 from tinkersql.cli.tables import print_sweep
@@ -61,20 +62,19 @@ def _sweep(
     """
     lists = {"learning_rates": learning_rates, "batch_sizes": batch_sizes, "recipes": recipes, "seeds": seeds}
     options = {"side_by_side": side_by_side, "held_out": held_out, "questions": questions}
-    others = {"config": config, "preset": preset, "name": name, "runs": runs, **lists, **options}
-    if resume is not None and (chosen := [*given, *(key for key, value in others.items() if value is not None)]):
-        raise SettingsError(f"--resume goes on with the sweep's own settings: leave {_option(chosen[0])} out")
+    alone(resume, given, config=config, preset=preset, name=name, runs=runs, **lists, **options)
     combinations = list(_combinations(lists, given))
     given = {**given, "validate_every": 0}  # a sweep measures all cells alike, at the same part of the budget
     base = request(config, given, preset, runs, name)
     cells = [request(config, {**given, **each}, preset, runs, name).resolved for each in combinations]
-    from tinkersql.sweep import Options, go_on, sweep  # imports torch and the SDK: --help need not wait for it
+    from tinkersql import sweep as main_path  # imports torch and the SDK: --help need not wait for it
 
     if resume is not None:
-        folder, result = go_on(resume, Terminal())
+        folder, result = main_path.resume(resume, Terminal())
     else:
         chosen = {key: value for key, value in options.items() if value is not None}
-        folder, result = sweep(base.resolved, cells, Options(many=yes, **chosen), base.runs, base.name, Terminal())
+        chosen_options = main_path.Options(many=yes, **chosen)
+        folder, result = main_path.sweep(base.resolved, cells, chosen_options, base.runs, base.name, Terminal())
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
         return
