@@ -5,6 +5,7 @@ from tinkersql.tuning.material import SHORTEST_EXAMPLE, Material, gather, introd
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import is_begun
 from tinkersql.tuning.sitting import Sitting, begin, resume
+from tinkersql.tuning.start import Start
 
 __all__ = [
     "SHORTEST_EXAMPLE",
@@ -12,6 +13,7 @@ __all__ = [
     "Material",
     "Plan",
     "Sitting",
+    "Start",
     "Training",
     "begin",
     "gather",

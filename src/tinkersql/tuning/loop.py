@@ -1,13 +1,14 @@
-"""The training loop over a Tinker training client."""
+"""The training loop over a Tinker training client, whatever a step's objective is."""
 
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tinkersql.console import Reporter
 from tinkersql.errors import Interrupted
@@ -37,6 +38,8 @@ class Training:
         tokens: Input tokens seen.
         completion_tokens: Tokens that carried weight.
         tokens_per_second: ``tokens / seconds``.
+        first_reward: Mean reward of an answer over the first tenth of the steps; None where nothing was rewarded.
+        final_reward: The same over the last tenth.
     """
 
     examples: int
@@ -47,6 +50,8 @@ class Training:
     tokens: int
     completion_tokens: int
     tokens_per_second: float
+    first_reward: float | None = None
+    final_reward: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -66,13 +71,62 @@ class Diary:
         """A checkpoint has been saved: a line of ``checkpoints.jsonl``."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    number: int
-    learning_rate: float
-    batch: "Sequence[tinker.Datum]"
-    forward_backward: Any
-    optim: Any
+class Objective(Protocol):
+    """What a step is made of.
+
+    Attributes:
+        ahead: Steps that may be submitted before the oldest result is awaited.
+        figure: The figure of a step that the progress bar shows.
+    """
+
+    ahead: int
+    figure: str
+
+    def submit(self, number: int) -> Callable[[], Row]:
+        """Begin a step; what is returned awaits its end, and gives the figures for its line.
+
+        Among them are ``loss`` (nats per token that carried weight), ``tokens`` and ``completion_tokens``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the objective holds; called once, after the last step."""
+        ...
+
+
+class Supervised:
+    """Cross-entropy on the completions."""
+
+    ahead = STEPS_AHEAD
+    figure = "loss"
+
+    def __init__(self, client: "tinker.TrainingClient", plan: Plan, reporter: Reporter) -> None:
+        self.client = client
+        self.plan = plan
+        self.reporter = reporter
+
+    def submit(self, number: int) -> Callable[[], Row]:
+        """Submit a batch and Adam's step; see `Objective`."""
+        from tinker import types
+
+        batch = self.plan.batch(number)
+        forward_backward = self.client.forward_backward(batch, "cross_entropy")
+        optim = self.client.optim_step(types.AdamParams(learning_rate=self.plan.rate(number)))
+
+        def ended() -> Row:
+            output = awaited(forward_backward, self.reporter)
+            awaited(optim, self.reporter)
+            weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in batch)
+            return {
+                "loss": output.metrics["loss:sum"] / max(weighted, 1),
+                "tokens": sum(datum.model_input.length for datum in batch),
+                "completion_tokens": weighted,
+            }
+
+        return ended
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def train(
@@ -81,8 +135,9 @@ def train(
     reporter: Reporter,
     diary: Diary,
     done: Sequence[Row] = (),
+    objective: Objective | None = None,
 ) -> Training:
-    """Take the plan's steps: cross-entropy on the completions, Adam.
+    """Take the plan's steps.
 
     Args:
         client: A training client that has taken the steps in ``done``, and no others.
@@ -90,11 +145,13 @@ def train(
         reporter: Shows rate, loss and time left.
         diary: Told of each step and checkpoint.
         done: The lines of ``metrics.jsonl`` of the steps that are done.
+        objective: What a step is made of; `Supervised` by default.
 
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    return _Loop(client, plan, reporter, diary, list(done)).run()
+    with closing(objective or Supervised(client, plan, reporter)) as chosen:
+        return _Loop(client, plan, chosen, reporter, diary, list(done)).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
@@ -110,14 +167,21 @@ def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_pat
 
 class _Loop:
     def __init__(
-        self, client: "tinker.TrainingClient", plan: Plan, reporter: Reporter, diary: Diary, metrics: list[Row]
+        self,
+        client: "tinker.TrainingClient",
+        plan: Plan,
+        objective: Objective,
+        reporter: Reporter,
+        diary: Diary,
+        metrics: list[Row],
     ) -> None:
         self.client = client
         self.plan = plan
+        self.objective = objective
         self.reporter = reporter
         self.diary = diary
         self.metrics = metrics
-        self.in_flight: deque[_Step] = deque()
+        self.in_flight: deque[tuple[int, Callable[[], Row]]] = deque()
         self.last = time.monotonic()
         """When the step before ended."""
 
@@ -132,8 +196,8 @@ class _Loop:
             self.last = time.monotonic()
             first = number = len(self.metrics) + 1
             while self.plan.has(number):
-                self.in_flight.append(self._submit(number))
-                self._finish(STEPS_AHEAD if self.plan.has(number + 1) else 0)
+                self.in_flight.append((number, self.objective.submit(number)))
+                self._finish(self.objective.ahead if self.plan.has(number + 1) else 0)
                 if self.plan.steps is None and number == first + TIMED_STEPS - 1:
                     self._fix_steps(number)
                 if stopping.is_set():
@@ -145,37 +209,27 @@ class _Loop:
                 number += 1
         return _summary(self.metrics)
 
-    def _submit(self, number: int) -> _Step:
-        from tinker import types
-
-        batch, rate = self.plan.batch(number), self.plan.rate(number)
-        forward_backward = self.client.forward_backward(batch, "cross_entropy")
-        optim = self.client.optim_step(types.AdamParams(learning_rate=rate))
-        return _Step(number, rate, batch, forward_backward, optim)
-
     def _finish(self, left: int) -> None:
         """Await the oldest steps until only ``left`` are in flight."""
         while len(self.in_flight) > left:
-            row = self._result(self.in_flight.popleft())
+            row = self._result(*self.in_flight.popleft())
             self.metrics.append(row)
             self.diary.step(row)
-            self.advance(row["examples"] - (self.metrics[-2]["examples"] if row["step"] > 1 else 0), _note(row))
+            figure = self.objective.figure
+            note = f"{figure} {row[figure]:.3f}"
+            self.advance(row["examples"] - (self.metrics[-2]["examples"] if row["step"] > 1 else 0), note)
 
-    def _result(self, step: _Step) -> Row:
+    def _result(self, number: int, ended: Callable[[], Row]) -> Row:
         """Await a step's results and word them as a line of ``metrics.jsonl``."""
-        output = awaited(step.forward_backward, self.reporter)
-        awaited(step.optim, self.reporter)
-        weighted = sum(int((datum.loss_fn_inputs["weights"].to_numpy() != 0).sum()) for datum in step.batch)
+        figures = ended()
         before = self.metrics[-1] if self.metrics else {"examples": 0, "elapsed": 0.0}
         now = time.monotonic()
         seconds, self.last = now - self.last, now
         return {
-            "step": step.number,
-            "examples": before["examples"] + len(step.batch),
-            "loss": output.metrics["loss:sum"] / max(weighted, 1),
-            "learning_rate": step.learning_rate,
-            "tokens": sum(datum.model_input.length for datum in step.batch),
-            "completion_tokens": weighted,
+            "step": number,
+            "examples": before["examples"] + len(self.plan.indices(number)),
+            "learning_rate": self.plan.rate(number),
+            **figures,
             "seconds": seconds,
             "elapsed": before["elapsed"] + seconds,
         }
@@ -197,10 +251,6 @@ class _Loop:
         self.plan.fix(number + max(0, int(left / each)))
         self.diary.planned(self.plan)
         self.reporter.say(f"  {self.plan.settings.minutes:g} minutes are {self.plan.steps:,} steps of {each:.2f} s")
-
-
-def _note(row: Row) -> str:
-    return f"loss {row['loss']:.3f}"
 
 
 @contextmanager
@@ -225,7 +275,9 @@ def _ctrl_c_noted(reporter: Reporter) -> Iterator[threading.Event]:
 
 
 def _summary(metrics: Sequence[Row]) -> Training:
-    tail = metrics[-max(1, len(metrics) // 10) :]
+    tenth = max(1, len(metrics) // 10)
+    head, tail = metrics[:tenth], metrics[-tenth:]
+    rewarded = "reward" in metrics[-1]
     tokens = sum(m["tokens"] for m in metrics)
     seconds = metrics[-1]["elapsed"]
     return Training(
@@ -237,4 +289,6 @@ def _summary(metrics: Sequence[Row]) -> Training:
         tokens=tokens,
         completion_tokens=sum(m["completion_tokens"] for m in metrics),
         tokens_per_second=tokens / seconds,
+        first_reward=fmean(m["reward"] for m in head) if rewarded else None,
+        final_reward=fmean(m["reward"] for m in tail) if rewarded else None,
     )

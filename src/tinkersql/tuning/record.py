@@ -1,7 +1,7 @@
 """A training as files of its run folder, from which it can be resumed.
 
 train.jsonl         the examples of one pass, in the order of the first: a resume needs no other data
-plan.json           the hashes of data, examples and tokens, and the legs of the plan
+plan.json           the hashes of data, examples and tokens, the weights to start from, and the legs of the plan
 metrics.jsonl       one line per step
 checkpoints.jsonl   one line per checkpoint, written after it has been saved
 """
@@ -22,6 +22,7 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
 from tinkersql.tuning.loop import Diary, Row
 from tinkersql.tuning.plan import Leg, Plan, legs_of
+from tinkersql.tuning.start import Start
 
 if TYPE_CHECKING:
     import tinker
@@ -40,7 +41,7 @@ class Record(Diary):
         self.keep = keep
         self._rest = service.create_rest_client()
 
-    def begin(self, data: Corpus, examples: Sequence[Example], plan: Plan) -> None:
+    def begin(self, data: Corpus, examples: Sequence[Example], plan: Plan, start: Start | None) -> None:
         """Write down what is going to be trained on."""
         self.folder.write_rows(_EXAMPLES, map(to_record, examples))
         hashes = {
@@ -48,7 +49,8 @@ class Record(Diary):
             "examples": sha256_of(self.folder.path / _EXAMPLES),
             "tokens": sha256_of_tokens(plan.datums),
         }
-        self.folder.write_json(_PLAN, {"sha256": hashes, **plan.to_dict()})
+        origin = {"start": start.to_dict()} if start else {}
+        self.folder.write_json(_PLAN, {"sha256": hashes, **origin, **plan.to_dict()})
 
     def planned(self, plan: Plan) -> None:
         """Write down the legs anew."""
@@ -80,6 +82,7 @@ class Left:
         metrics: The lines of all steps that were noted.
         checkpoints: The lines of all checkpoints, in the order in which they were saved.
         tokens_sha256: Of the Datums.
+        start: The weights that it began with; None for a fresh adapter.
     """
 
     examples: tuple[Example, ...]
@@ -87,6 +90,7 @@ class Left:
     metrics: list[dict[str, Any]]
     checkpoints: list[dict[str, Any]]
     tokens_sha256: str
+    start: Start | None
 
 
 def is_begun(folder: RunFolder) -> bool:
@@ -106,6 +110,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         hashes, legs = document["sha256"], legs_of(document)
+        start = Start(**document["start"]) if "start" in document else None
         data_sha256, examples_sha256, tokens_sha256 = hashes["data"], hashes["examples"], hashes["tokens"]
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{path}: damaged, so this run cannot be resumed; start a new one") from None
@@ -118,7 +123,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
         raise RunError(f"{folder.path / _EXAMPLES}: cannot be read ({printable(str(error))})") from None
     checkpoints = folder.rows(_CHECKPOINTS)
     folder.write_rows(_CHECKPOINTS, checkpoints)  # without a line that was cut short
-    return Left(examples, legs, folder.rows(_METRICS), checkpoints, tokens_sha256)
+    return Left(examples, legs, folder.rows(_METRICS), checkpoints, tokens_sha256, start)
 
 
 def rewind(folder: RunFolder, left: Left, step: int) -> list[dict[str, Any]]:

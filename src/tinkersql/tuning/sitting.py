@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter, printable
+from tinkersql.corpus import Example
 from tinkersql.errors import RunError
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
-from tinkersql.tuning.loop import Row, Training, checkpoint, train
+from tinkersql.tuning.loop import Objective, Row, Supervised, Training, checkpoint, train
 from tinkersql.tuning.material import Material
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import Left, Record, read, rewind, sha256_of_tokens
+from tinkersql.tuning.reinforce import Reinforcement
+from tinkersql.tuning.start import Start
 from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class Sitting:
         plan: All steps, also those that are done.
         done: Lines of ``metrics.jsonl``.
         record: Writes down what follows.
+        objective: What a step is made of.
     """
 
     client: "tinker.TrainingClient"
@@ -38,6 +42,7 @@ class Sitting:
     plan: Plan
     done: Sequence[Row]
     record: Record
+    objective: Objective
 
     @property
     def ended(self) -> bool:
@@ -55,7 +60,7 @@ class Sitting:
         Raises:
             Interrupted: Ctrl-C, after a checkpoint has been saved.
         """
-        return train(self.client, self.plan, reporter, self.record, self.done)
+        return train(self.client, self.plan, reporter, self.record, self.done, self.objective)
 
     def finish(self, training: Training, reporter: Reporter) -> str:
         """Save the end of the training, to train on from and to sample from; returns the path of the latter."""
@@ -72,19 +77,21 @@ def begin(
     backend: Backend,
     service: "tinker.ServiceClient",
     reporter: Reporter,
+    start: Start | None = None,
 ) -> Sitting:
-    """Make an adapter and the plan, and write both down.
+    """Make an adapter, or take the weights of ``start``, and the plan, and write both down.
 
     Raises:
         DataError: No example fits the model's context.
     """
-    client = _fresh(service, backend, settings)
+    client = _fresh(service, backend, settings, start)
     tokenizer = backend.tokenizer(client)
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
     record = Record(folder, service, settings.keep_checkpoints)
-    record.begin(material.data, examples, plan)
-    return Sitting(client, tokenizer, plan, (), record)
+    record.begin(material.data, examples, plan, start)
+    objective = _objective(client, tokenizer, plan, examples, backend, service, start, reporter)
+    return Sitting(client, tokenizer, plan, (), record, objective)
 
 
 def resume(
@@ -107,7 +114,7 @@ def resume(
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
-    client, step = _restored(left, service, reporter) or (_fresh(service, backend, settings), 0)
+    client, step = _restored(left, service, reporter) or (_fresh(service, backend, settings, left.start), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
     if sha256_of_tokens(datums) != left.tokens_sha256:
@@ -119,10 +126,34 @@ def resume(
     record = Record(folder, service, settings.keep_checkpoints)
     done = rewind(folder, left, step)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
-    return Sitting(client, tokenizer, plan, done, record)
+    objective = _objective(client, tokenizer, plan, left.examples, backend, service, left.start, reporter)
+    return Sitting(client, tokenizer, plan, done, record, objective)
 
 
-def _fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
+def _objective(
+    client: "tinker.TrainingClient",
+    tokenizer: "PreTrainedTokenizerBase",
+    plan: Plan,
+    examples: Sequence[Example],
+    backend: Backend,
+    service: "tinker.ServiceClient",
+    start: Start | None,
+    reporter: Reporter,
+) -> Objective:
+    if plan.settings.objective == "sft" or start is None:
+        return Supervised(client, plan, reporter)
+    context, embedded = backend.context_length, backend.kind == "embedded"
+    return Reinforcement(
+        client, service, tokenizer, plan, examples, start.sampler_path, context, one_by_one=embedded, reporter=reporter
+    )
+
+
+def _fresh(
+    service: "tinker.ServiceClient", backend: Backend, settings: Settings, start: Start | None
+) -> "tinker.TrainingClient":
+    """A client without any steps, from the weights of ``start`` if there are any."""
+    if start is not None:
+        return service.create_training_client_from_state(start.state_path).result()
     return service.create_lora_training_client(
         backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
     ).result()
