@@ -6,8 +6,8 @@
 FILE has rows as in sql-create-context. 200 rows of tables that occur in no training row are the questions. Of the
 others one part is for supervised training, and another, which that training never sees, for what follows it:
 reinforcement learning at each rate, and, for comparison, supervised training on the golds of the very questions that
-reinforcement learning has seen. All of them are `tinkersql train` and `tinkersql eval` with their defaults, but for what
-is printed in the figures. Whatever lies complete in the scratch folder is not done again, and a training that was
+reinforcement learning has seen. All of them are `tinkersql train` and `tinkersql eval` with their defaults, but for
+what is printed in the figures. Whatever lies complete in the scratch folder is not done again, and a training that was
 stopped goes on.
 """
 

@@ -58,7 +58,7 @@ def cause_chart(charts: Charts, causes: dict[str, dict[str, dict[str, Any]]]) ->
 
 
 def curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Markup]:
-    """The loss and the learning rate by step; each "" where no step was logged."""
+    """Loss, reward and learning rate by step; each "" where no step has it."""
 
     def curve(name: str, y_label: str, height: int, colour: str) -> Markup:
         points = (
@@ -68,6 +68,7 @@ def curves(charts: Charts, metrics: Sequence[dict[str, Any]]) -> dict[str, Marku
 
     return {
         "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned"),
+        "reward": curve("reward", "Mean reward of an answer", 220, "tuned"),
         "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
     }
 

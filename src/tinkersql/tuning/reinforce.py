@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from math import exp
+from math import expm1
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -97,12 +97,12 @@ def encode_attempt(prompt: Sequence[int], attempt: Attempt, advantage: float) ->
 
 
 def kl_estimate(policy: Sequence[float], start: Sequence[float]) -> float:
-    """KL(policy ‖ start) per token from tokens that the policy has sampled, in nats; never negative.
+    """KL(policy ‖ start) per token from tokens that the policy has sampled, in nats; never negative but for rounding.
 
     The mean of exp(s - p) - 1 - (s - p) over log-probabilities p of the policy and s of the start: the estimator k3 of
     Schulman, Approximating KL Divergence, 2020.
     """
-    return fmean(exp(min(s - p, 80.0)) - 1 - (s - p) for p, s in zip(policy, start, strict=True))
+    return fmean(expm1(min(s - p, 80.0)) - (s - p) for p, s in zip(policy, start, strict=True))
 
 
 class Reinforcement:
