@@ -27,7 +27,8 @@ from tinkersql.eval import evaluate
 from tinkersql.evaluation import compare_paired
 from tinkersql.evaluation.request import Request
 from tinkersql.settings import resolve
-from tinkersql.train import go_on, train
+from tinkersql.train import resume, train
+from tinkersql.tuning.cost import Consent
 from tinkersql.tuning.start import inherited
 
 QUESTIONS, SPLIT_SEED = 200, 0
@@ -60,9 +61,9 @@ def trained(scratch: Path, name: str, reporter: Terminal, changes: Mapping[str, 
     if not folder.exists():
         taken = inherited(Path(changes["start"])) if "start" in changes else {}
         resolved = resolve("cpu", {"test_size": 1, "recipe": "", "save_every": 5, **changes}, inherited=taken)
-        return train(resolved, scratch, name, reporter)[1]
+        return train(resolved, scratch, name, reporter, Consent(yes=True))[1]
     result = read_json(folder / "result.json")
-    return result if "training" in result else go_on(folder, 0, reporter)[1]
+    return result if "training" in result else resume(folder, 0, reporter)[1]
 
 
 def asked(scratch: Path, name: str, reporter: Terminal) -> list[bool]:

@@ -14,13 +14,16 @@ import pytest
 
 from tinkersql.console import Silent
 from tinkersql.corpus import Example
-from tinkersql.errors import SettingsError
+from tinkersql.errors import SettingsError, TinkersqlError
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder
 from tinkersql.settings import RL_RATE, RL_STEPS, Settings, resolve
+from tinkersql.train import train as training
+from tinkersql.tuning.cost import Consent
 from tinkersql.tuning.loop import Diary, Row, train
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.reinforce import SILENT_STEPS, Reinforcement
+from tinkersql.tuning.start import inherited
 from tuning.conftest import Trainings, ended, server_of, wait_until
 
 if TYPE_CHECKING:
@@ -161,7 +164,8 @@ def test_settings_that_make_no_sense(changes: dict, message: str) -> None:
 def test_reinforcement_has_a_rate_and_a_budget_of_its_own() -> None:
     asked = {"objective": "rl", "start": "run"}
     settings = resolve("cpu", asked).settings
-    assert (settings.learning_rate, settings.steps, settings.tokens) == (RL_RATE, RL_STEPS, 0)
+    assert settings.learning_rate == pytest.approx(RL_RATE * Settings().learning_rate)
+    assert (settings.steps, settings.tokens) == (RL_STEPS, 0)
     settings = resolve("cpu", {**asked, "examples": 9, "learning_rate": 0.5, "batch_size": 2}).settings
     assert (settings.learning_rate, settings.steps, settings.tokens, settings.examples) == (0.5, 0, 0, 9)
 
@@ -174,8 +178,12 @@ def test_the_map_of_the_start_s_data_does_not_go_with_other_data() -> None:
 
 
 def test_a_start_that_cannot_be_used(trainings: Trainings, whole: str) -> None:
-    def refusal(name: str, *options: str, code: int = 1) -> str:
-        return ended(trainings.reinforce("refused", name, *options), code).splitlines()[-1]
+    def refusal(name: str, **changes: object) -> str:
+        asked = {"objective": "rl", "start": str(trainings.path(name)), **changes}
+        with pytest.raises(TinkersqlError) as refused:
+            resolved = resolve("cpu", asked, inherited=inherited(trainings.path(name)))
+            training(resolved, trainings.folder, "refused", Silent(), Consent())
+        return str(refused.value)
 
     def copy(name: str, change: Callable[[Path], object]) -> None:
         shutil.copytree(trainings.path(whole), trainings.path(name))
@@ -186,5 +194,5 @@ def test_a_start_that_cannot_be_used(trainings: Trainings, whole: str) -> None:
     assert "no run lies there" in refusal("nothing-there")
     assert "its training has not ended" in refusal("unfinished")
     assert "cannot be copied (No such file or directory)" in refusal("emptied")
-    assert "--rank: the weights of" in refusal(whole, "--rank", "8", code=2)
+    assert "--rank: the weights of" in refusal(whole, rank=8)
     assert not trainings.path("refused").exists()
