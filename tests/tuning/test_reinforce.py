@@ -178,11 +178,13 @@ def test_the_map_of_the_start_s_data_does_not_go_with_other_data() -> None:
 
 
 def test_a_start_that_cannot_be_used(trainings: Trainings, whole: str) -> None:
+    def start(path: Path, changes: dict) -> None:
+        resolved = resolve("cpu", {"objective": "rl", "start": str(path), **changes}, inherited=inherited(path))
+        training(resolved, trainings.folder, "refused", Silent(), Consent())
+
     def refusal(name: str, **changes: object) -> str:
-        asked = {"objective": "rl", "start": str(trainings.path(name)), **changes}
         with pytest.raises(TinkersqlError) as refused:
-            resolved = resolve("cpu", asked, inherited=inherited(trainings.path(name)))
-            training(resolved, trainings.folder, "refused", Silent(), Consent())
+            start(trainings.path(name), changes)
         return str(refused.value)
 
     def copy(name: str, change: Callable[[Path], object]) -> None:
