@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -30,16 +30,25 @@ class Request:
 
 
 def request(
-    config: Path | None, given: Mapping[str, Any], preset: str | None, runs: Path | None, name: str | None
+    config: Path | None,
+    given: Mapping[str, Any],
+    preset: str | None,
+    runs: Path | None,
+    name: str | None,
+    inherit: Callable[[Path], Mapping[str, Any]] | None = None,
 ) -> Request:
     """Lay the command line over a configuration file, and both over a preset; None stands for what was not given.
+
+    ``inherit`` tells the settings that come with the weights of a run, for a command that can start from some.
 
     Raises:
         SettingsError: The file or a value makes no sense.
     """
     file = read_config(config) if config else {}
     others = {key: file.pop(key) for key in OTHERS if key in file}
-    resolved = resolve(preset or others.get("preset", "cpu"), given, file, str(config))
+    start = given.get("start") or file.get("start")
+    inherited = inherit(Path(start)) if start and inherit else {}
+    resolved = resolve(preset or others.get("preset", "cpu"), given, file, str(config), inherited)
     folder = runs or Path(others.get("runs", RUNS))
     return Request(resolved, folder, name or others.get("name") or datetime.now().strftime("%Y-%m-%d-%H%M%S"))
 

@@ -15,7 +15,7 @@ from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.corpus import Example, Split
 from tinkersql.equivalence import Verdict
-from tinkersql.errors import RunError
+from tinkersql.errors import RunError, SettingsError
 from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
@@ -48,6 +48,8 @@ def run(
         Interrupted: Ctrl-C during training, after a checkpoint has been saved.
     """
     settings = resolved.settings
+    if settings.start:
+        raise SettingsError("--from and --objective rl belong to tinkersql train: a run begins with the base model")
     backends.check(settings)
     check_monitors(settings)
     RunFolder.check(runs, name)

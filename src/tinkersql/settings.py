@@ -60,6 +60,12 @@ class Settings:
         patience: Validations without a lower loss that end a training early, which then results in the best weights;
             0: never, and the last weights are the result.
         monitors: Where figures go beside the run folder: ``tensorboard``, ``wandb`` or ``wandb=PROJECT``, with commas.
+        objective: What training maximises: the golds' likelihood (``sft``), or the reward of sampled answers (``rl``).
+        start: Folder of a run whose weights to start from; empty: a fresh adapter.
+        group_size: Answers sampled to each question, for ``rl``.
+        temperature: Of this sampling. At any but 1 the loss corrects for a policy that did not quite sample.
+        loss: The policy's loss: ``importance_sampling``, or ``ppo``, which clips.
+        substeps: Optimizer steps on the answers of one step, each on its share of them.
     """
 
     data: str = "hub"
@@ -95,6 +101,12 @@ class Settings:
     validation_questions: int = 24
     patience: int = 0
     monitors: str = ""
+    objective: Literal["sft", "rl"] = "sft"
+    start: str = ""
+    group_size: int = 8
+    temperature: float = 1.0
+    loss: Literal["importance_sampling", "ppo"] = "importance_sampling"
+    substeps: int = 1
 
 
 PRESETS: dict[str, Settings] = {
@@ -115,7 +127,7 @@ PRESETS: dict[str, Settings] = {
 
 _AT_LEAST_ONE = (
     *("test_size", "epochs", "batch_size", "rank", "max_tokens", "evaluation_workers", "judge_workers"),
-    *("keep_checkpoints", "validation_size"),
+    *("keep_checkpoints", "validation_size", "substeps"),
 )
 _AT_LEAST_ZERO = (
     *("examples", "tokens", "steps", "minutes", "shots", "save_every"),
@@ -123,6 +135,13 @@ _AT_LEAST_ZERO = (
 )
 _BUDGETS = ("examples", "steps", "minutes", "epochs")
 """Whoever gives one of these means it in place of the preset's tokens."""
+OF_REINFORCEMENT = ("group_size", "temperature", "loss", "substeps")
+"""Settings that mean something with the objective ``rl`` only."""
+RL_RATE = 0.3
+"""Of the rate that suits golds, so much suits ``rl``: the gradient of a few sampled answers is mostly noise, which Adam
+scales up to steps of the same length."""
+RL_STEPS = 30
+"""Steps of ``rl`` without any budget: each costs as much as many supervised ones, and 30 show where it leads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +160,11 @@ class Resolved:
 
 
 def resolve(
-    preset: str, changes: Mapping[str, Any], file: Mapping[str, Any] | None = None, file_name: str = ""
+    preset: str,
+    changes: Mapping[str, Any],
+    file: Mapping[str, Any] | None = None,
+    file_name: str = "",
+    inherited: Mapping[str, Any] | None = None,
 ) -> Resolved:
     """Lay the user's changes over those of a configuration file, and both over a preset.
 
@@ -153,6 +176,7 @@ def resolve(
         changes: Values given by the user, by setting name; None means not given.
         file: Values from a configuration file, by setting name.
         file_name: The file, to be named as their source.
+        inherited: Values of the run whose weights are the start, which come before the preset's.
 
     Raises:
         SettingsError: An unknown preset or a value that makes no sense.
@@ -161,9 +185,13 @@ def resolve(
         raise SettingsError(f"--preset {preset}: no such preset; choose one of {', '.join(PRESETS)}")
     base = PRESETS[preset]
     chosen = {name: value for name, value in changes.items() if value is not None}
-    given = dict(file or {}) | chosen
+    own = dict(file or {}) | chosen
+    # Names of columns belong to the data that has them.
+    taken = {name: value for name, value in (inherited or {}).items() if name != "map" or "data" not in own}
+    given = taken | own
     sources = (
         {f.name: f"preset {preset}" for f in fields(Settings)}
+        | dict.fromkeys(taken, f"--from {given.get('start')}")
         | dict.fromkeys(file or {}, file_name)
         | {name: _option(name) for name in chosen}
     )
@@ -174,6 +202,15 @@ def resolve(
         values["recipe"], sources["recipe"] = "", "--data built-in, which is made without these faults"
     if (budget := [name for name in _BUDGETS if name in given]) and "tokens" not in given:
         values["tokens"], sources["tokens"] = 0, f"{_option(budget[0])} is the budget"
+    if values["objective"] == "rl":
+        if "learning_rate" not in given:
+            values["learning_rate"] *= RL_RATE
+            sources["learning_rate"] = f"{RL_RATE:g} of that for golds, {sources['learning_rate']}"
+        if not {"tokens", *_BUDGETS} & set(given):
+            values["tokens"], values["steps"] = 0, RL_STEPS
+            sources |= dict.fromkeys(("tokens", "steps"), "--objective rl")
+    elif stray := [name for name in OF_REINFORCEMENT if name in chosen]:
+        raise SettingsError(f"{_option(stray[0])} belongs to --objective rl")
     if values["base_url"] and "backend" not in given:
         values["backend"], sources["backend"] = "url", "--base-url"
     settings = Settings(**values)
@@ -242,6 +279,20 @@ def _check(settings: Settings) -> None:
         from tinkersql.corpus.recipes import parse  # slow to import, and seldom needed
 
         parse(settings.recipe)
+    if settings.objective not in ("sft", "rl"):
+        raise SettingsError(f"--objective {settings.objective}: choose sft or rl")
+    if settings.objective == "rl" and not settings.start:
+        raise SettingsError(
+            "--objective rl needs --from RUN: a model that writes no SQL yet earns no reward to learn from"
+        )
+    if settings.group_size < 2:
+        raise SettingsError(
+            f"--group-size {settings.group_size}: must be at least 2, for answers are compared within their group"
+        )
+    if not 0 < settings.temperature < math.inf:
+        raise SettingsError(f"--temperature {settings.temperature:g}: must be a positive number, such as 1")
+    if settings.loss not in ("importance_sampling", "ppo"):
+        raise SettingsError(f"--loss {settings.loss}: choose importance_sampling or ppo")
     if settings.schedule not in ("constant", "linear"):
         raise SettingsError(f"--schedule {settings.schedule}: choose constant or linear")
     if settings.split not in ("row", "table", "schema", "template"):
@@ -261,4 +312,4 @@ def _check(settings: Settings) -> None:
 
 
 def _option(name: str) -> str:
-    return {"stops": "--stop"}.get(name, "--" + name.replace("_", "-"))
+    return {"stops": "--stop", "start": "--from"}.get(name, "--" + name.replace("_", "-"))

@@ -11,7 +11,7 @@ from tinkersql.console import Reporter
 from tinkersql.errors import RunError
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
-from tinkersql.tuning import Sitting, begin, check_monitors, gather, introduce
+from tinkersql.tuning import Sitting, Start, begin, check_monitors, gather, introduce
 from tinkersql.tuning import resume as resume_training
 from tinkersql.tuning.cost import Consent, compare, expect
 
@@ -39,6 +39,8 @@ def train(
     backends.check(settings)
     check_monitors(settings)
     RunFolder.check(runs, name)
+    origin = Path(settings.start)
+    start = Start.of(origin, settings) if settings.start else None
     created, started = now(), time.monotonic()
     material = gather(settings, reporter)
     introduce(resolved, material.facts, reporter)
@@ -46,8 +48,10 @@ def train(
     with folder.locked():
         try:
             folder.write_config(resolved)
+            if start and settings.backend == "embedded":
+                start.bring(origin, folder.store)
             with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
-                sitting = begin(folder, material, settings, backend, service, reporter)
+                sitting = begin(folder, material, settings, backend, service, reporter, start)
                 expected = expect(backend, sitting.plan, consent, reporter)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)

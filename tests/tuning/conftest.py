@@ -40,6 +40,14 @@ class Trainings:
             *("--validate-every", "0", *options),
         )
 
+    def reinforce(self, name: str, start: str, *options: str) -> subprocess.Popen[str]:
+        """Reinforcement learning of 6 small steps, from the end of another training."""
+        return self._open(
+            *("--objective", "rl", "--from", str(self.folder / start), "--runs", str(self.folder), "--name", name),
+            *("--steps", "6", "--batch-size", "2", "--group-size", "4", "--save-every", "3", "--max-tokens", "24"),
+            *options,
+        )
+
     def resume(self, name: str, *options: str) -> subprocess.Popen[str]:
         """Go on with a training."""
         return self._open("--resume", str(self.folder / name), *options)

@@ -58,6 +58,16 @@ def plan(lengths: Iterable[int], batch_size: int = 1) -> Plan:
     return Plan([datum(length) for length in lengths], settings)
 
 
+def test_reinforcement_counts_a_group_of_longest_answers_for_each_question() -> None:
+    tokens = types.ModelInput.from_ints([7] * 5)
+    weights = types.TensorData(data=[0.0, 0.0, 1.0, 1.0, 1.0], dtype="float32", shape=[5])  # after a prompt of three
+    settings = replace(Settings(), tokens=0, objective="rl", start="run", batch_size=2, group_size=4, max_tokens=10)
+    rl = Plan([tinker.Datum(model_input=tokens, loss_fn_inputs={"weights": weights})] * 3, settings)
+    work = work_of(rl)
+    assert work == Work(steps=2, train_tokens=4 * 3 * 13, prefill_tokens=2 * 9 + 30, sample_tokens=4 * 30)
+    assert estimate(backend("embedded"), work, rl).seconds is None
+
+
 def refusal(found: Estimate) -> str:
     with pytest.raises(SettingsError) as caught:
         confirm(found, Consent())

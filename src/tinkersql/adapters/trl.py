@@ -10,6 +10,7 @@ from typing import Any
 
 from tinkersql.equivalence import Assumptions, Verdict, compare_many
 from tinkersql.errors import DataError, SettingsError
+from tinkersql.tuning.rewards import Outcome, Rewards, outcome_of
 
 TOO_LONG = "too_long"
 """Logged in place of a verdict where an answer is longer than ``max_characters``."""
@@ -62,10 +63,7 @@ class SqlReward:
 
     def __post_init__(self) -> None:
         Assumptions(self.assumptions)
-        if not self.error <= self.runs < self.match:
-            raise SettingsError(
-                f"rewards error={self.error}, runs={self.runs}, match={self.match}: give error <= runs < match"
-            )
+        self._rewards()
         if self.workers < 1 or (self.max_characters is not None and self.max_characters < 1):
             raise SettingsError("workers and max_characters must be at least 1")
 
@@ -97,21 +95,24 @@ class SqlReward:
         pairs = [self._pair(*row) for row in zip(schemas, golds, answers, strict=True)]
         distinct = list(dict.fromkeys(pair for pair in pairs if isinstance(pair, tuple)))  # a group repeats itself
         found = compare_many(distinct, min(self.workers, len(distinct)), assumptions=self.assumptions)
-        verdicts = {pair: str(answer.verdict) for pair, answer in zip(distinct, found, strict=True)}
-        labels = [verdicts[pair] if isinstance(pair, tuple) else pair for pair in pairs]
+        judged = dict(zip(distinct, found, strict=True))
+        labels = [str(judged[pair].verdict) if isinstance(pair, tuple) else pair for pair in pairs]
         if log_extra is not None:
             log_extra("sql_verdict", labels)
-        if log_metric is not None and verdicts:
+        if log_metric is not None and judged:
             for verdict in Verdict:
                 log_metric(f"sql/{verdict}", labels.count(verdict) / len(labels))
-        rewards = {
-            Verdict.MATCH: self.match,
-            Verdict.DIFFERENT: self.runs,
-            Verdict.UNDECIDED: self.runs,
-            Verdict.GOLD_ERROR: None,
-            NOT_APPLICABLE: None,
-        }
-        return [rewards.get(label, self.error) for label in labels]
+        outcomes = {pair: outcome_of(comparison) for pair, comparison in judged.items()}
+        return [self._reward(outcomes[pair]) if isinstance(pair, tuple) else self._unjudged(pair) for pair in pairs]
+
+    def _rewards(self) -> Rewards:
+        return Rewards(self.match, self.runs, self.error, self.error)
+
+    def _reward(self, outcome: Outcome | None) -> float | None:
+        return None if outcome is None else self._rewards().of(outcome)
+
+    def _unjudged(self, label: str) -> float | None:
+        return None if label == NOT_APPLICABLE else self.error
 
     def _pair(self, schema: Any, gold: Any, answer: str) -> tuple[str, tuple[str, ...], str] | str:
         """What to judge, or the label of a row that is not judged."""

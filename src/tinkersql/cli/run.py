@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tinkersql.cli.options import ResultOption
 from tinkersql.cli.settings import (
+    ABOUT_WEIGHTS,
     ConfigOption,
     NameOption,
     PresetOption,
@@ -57,7 +58,7 @@ def _run(
         _print_summary(result, folder.path)
 
 
-run = with_settings(_run)
+run = with_settings(_run, without=ABOUT_WEIGHTS)
 
 
 def _print_summary(result: dict[str, Any], folder: Path) -> None:

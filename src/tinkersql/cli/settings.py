@@ -11,7 +11,7 @@ import typer
 from tinkersql.cli.options import BackendOption, BaseUrlOption, MapOption, StopOption, TemplateOption, line_breaks
 from tinkersql.cli.options import mapping as joined
 from tinkersql.errors import SettingsError
-from tinkersql.settings import PRESETS
+from tinkersql.settings import OF_REINFORCEMENT, PRESETS
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="A TOML file of settings; options of the command line come first.")
@@ -69,6 +69,14 @@ OPTIONS: dict[str, Any] = {
     "validation_questions": _option(int, "Of these, so many are also asked.", "validation_questions"),
     "patience": _option(int, "Stop after so many validations without a lower loss; 0: never.", "patience"),
     "monitors": _option(str, "'tensorboard', 'wandb', 'wandb=PROJECT', or both with a comma."),
+    "objective": _option(str, "'sft' learns the golds; 'rl' learns from what the judge says of sampled answers."),
+    "start": Annotated[
+        str | None, typer.Option("--from", help="A run, such as runs/NAME, whose weights and settings to start from.")
+    ],
+    "group_size": _option(int, "With rl: answers sampled to each question.", "group_size"),
+    "temperature": _option(float, "With rl: of the sampling.", "temperature"),
+    "loss": _option(str, "With rl: 'importance_sampling', or 'ppo', which clips.", "loss"),
+    "substeps": _option(int, "With rl: optimizer steps on the answers of a step.", "substeps"),
 }
 """By parameter name; each is the setting of that name, but ``stop``, which is ``stops``."""
 
@@ -77,6 +85,8 @@ ABOUT_VALIDATION = ("validate_every", "validation_size", "validation_questions",
 
 ABOUT_EVALUATION = ("shots", "suites")
 """Of no use to a command that only trains."""
+ABOUT_WEIGHTS = ("objective", "start", *OF_REINFORCEMENT)
+"""Of no use to a command that begins with the base model."""
 
 
 def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:

@@ -4,7 +4,7 @@
 Importing this package is cheap: the SQL parser is loaded in the worker process, or when it is first needed.
 """
 
-from tinkersql.equivalence.client import Pair, check_many, compare, compare_many, sql_matches
+from tinkersql.equivalence.client import Crew, Pair, check_many, compare, compare_many, sql_matches
 from tinkersql.equivalence.extraction import extract_sql, looks_like_sql
 from tinkersql.equivalence.verdicts import Assumptions, Check, Comparison, Problem, Table, Verdict, Witness
 from tinkersql.equivalence.version import judge_version
@@ -13,6 +13,7 @@ __all__ = [
     "Assumptions",
     "Check",
     "Comparison",
+    "Crew",
     "Pair",
     "Problem",
     "Table",

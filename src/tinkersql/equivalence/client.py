@@ -146,6 +146,49 @@ class Worker:
         return self._process
 
 
+class Crew:
+    """Some worker processes that stay for the next pairs; `close` ends them. Not for use by several threads at once."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = [Worker() for _ in range(max(1, workers))]
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        for worker in self._workers:
+            self._free.put(worker)
+
+    def compare_many(self, pairs: Iterable[Pair]) -> Iterator[Comparison]:
+        """As the function of that name, under the headline's assumptions."""
+        return self.each(pairs, lambda worker, some: worker.compare_all(some, Assumptions.HEADLINE))
+
+    def each(self, items: Iterable[Item], work: Callable[[Worker, list[Item]], list[Answer]]) -> Iterator[Answer]:
+        """The answers to all items, in order; items are taken as they are needed."""
+
+        def some(batch: list[Item]) -> list[Answer]:
+            worker = self._free.get()
+            try:
+                return work(worker, batch)
+            finally:
+                self._free.put(worker)
+
+        waiting: deque[Future[list[Answer]]] = deque()
+        pool = ThreadPoolExecutor(len(self._workers), thread_name_prefix="compare")
+        try:
+            for batch in _batches(items):
+                waiting.append(pool.submit(some, batch))
+                if len(waiting) > 2 * len(self._workers):
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+            pool.shutdown(wait=True)
+
+    def close(self) -> None:
+        """End the processes."""
+        for worker in self._workers:
+            worker.close()
+
+
 _shared = Worker()
 _lock = threading.Lock()
 atexit.register(_shared.close)
@@ -226,33 +269,8 @@ def _by_crew(
     items: Iterable[Item], work: Callable[[Worker, list[Item]], list[Answer]], workers: int
 ) -> Iterator[Answer]:
     """The answers to all items, in order, from so many worker processes."""
-    free: SimpleQueue[Worker] = SimpleQueue()
-    crew = [Worker() for _ in range(max(1, workers))]
-    for worker in crew:
-        free.put(worker)
-
-    def some(batch: list[Item]) -> list[Answer]:
-        worker = free.get()
-        try:
-            return work(worker, batch)
-        finally:
-            free.put(worker)
-
-    waiting: deque[Future[list[Answer]]] = deque()
-    pool = ThreadPoolExecutor(len(crew), thread_name_prefix="compare")
-    try:
-        for batch in _batches(items):
-            waiting.append(pool.submit(some, batch))
-            if len(waiting) > 2 * len(crew):
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-        pool.shutdown(wait=True)
-        for worker in crew:
-            worker.close()
+    with contextlib.closing(Crew(workers)) as crew:
+        yield from crew.each(items, work)
 
 
 def _batches(pairs: Iterable[Item]) -> Iterator[list[Item]]:

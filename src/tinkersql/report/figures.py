@@ -60,7 +60,7 @@ def cause_chart(charts: Charts, causes: dict[str, dict[str, dict[str, Any]]]) ->
 def curves(
     charts: Charts, metrics: Sequence[dict[str, Any]], validations: Sequence[dict[str, Any]]
 ) -> dict[str, Markup]:
-    """The loss, with that of validations, and the learning rate by step; each "" where no step was logged."""
+    """The loss, with that of validations, the reward and the learning rate by step; each "" where no step has it."""
 
     def points(rows: Sequence[dict[str, Any]], name: str) -> list[tuple[float, float]]:
         return [(row["step"], row[name]) for row in rows if row.get("step") is not None and row.get(name) is not None]
@@ -71,6 +71,7 @@ def curves(
 
     return {
         "loss": curve("loss", "Loss (nats per completion token)", 220, "tuned", points(validations, "loss")),
+        "reward": curve("reward", "Mean reward of an answer", 220, "tuned"),
         "learning_rate": curve("learning_rate", "Learning rate", 70, "base"),
     }
 

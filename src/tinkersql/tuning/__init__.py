@@ -6,6 +6,7 @@ from tinkersql.tuning.monitors import check_monitors
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import is_begun
 from tinkersql.tuning.sitting import Sitting, begin, fresh, lay_out, resume
+from tinkersql.tuning.start import Start
 from tinkersql.tuning.validation import best_of
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Material",
     "Plan",
     "Sitting",
+    "Start",
     "Training",
     "begin",
     "best_of",

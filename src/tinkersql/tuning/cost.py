@@ -125,12 +125,23 @@ def work_of(plan: Plan, prompts: Sequence[int] = (), max_tokens: int = 0) -> Wor
         max_tokens: The longest answer.
     """
     steps = plan.steps or -(-plan.examples // plan.settings.batch_size)
+    if plan.settings.objective == "rl":
+        return _work_of_reinforcement(plan, steps)
     return Work(
         steps=steps,
         train_tokens=sum(datum.model_input.length for step in range(1, steps + 1) for datum in plan.batch(step)),
         prefill_tokens=sum(prompts),
         sample_tokens=len(prompts) * max_tokens,
     )
+
+
+def _work_of_reinforcement(plan: Plan, steps: int) -> Work:
+    """At most, with answers as long as they may be: a group for each question, of which the start reads one again."""
+    longest, group = plan.settings.max_tokens, plan.settings.group_size
+    datums = [datum for step in range(1, steps + 1) for datum in plan.batch(step)]
+    prompts = sum(1 + int((datum.loss_fn_inputs["weights"].to_numpy() == 0).sum()) for datum in datums)
+    answers = len(datums) * longest
+    return Work(steps, group * (prompts + answers), 2 * prompts + answers, group * answers)
 
 
 def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = None) -> Estimate:
@@ -147,6 +158,9 @@ def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = Non
         BackendError: The embedded server fails.
     """
     settings = plan.settings
+    if backend.kind == "embedded" and settings.objective == "rl":
+        basis = "what sampling and judging take is seen after the first step"
+        return Estimate(backend.kind, work, None, None, basis)
     if backend.kind == "embedded":
         # A session of its own, so that the throwaway adapter is freed with it.
         with backend.service() as service:

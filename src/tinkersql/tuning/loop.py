@@ -1,17 +1,18 @@
-"""The training loop over a Tinker training client."""
+"""The training loop over a Tinker training client, whatever a step's objective is."""
 
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from tinkersql.console import Advance, Reporter
 from tinkersql.errors import Interrupted
-from tinkersql.prompts import completion_tokens
+from tinkersql.tuning.objectives import Objective, Row, Supervised
 from tinkersql.tuning.plan import TIMED_STEPS, Plan
 from tinkersql.waiting import awaited
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     import tinker
 
     from tinkersql.tuning.validation import Validations
-
-STEPS_AHEAD = 1
-"""Steps submitted before the oldest result is awaited, so that the service never waits for the client."""
-
-Row = Mapping[str, Any]
-"""A line of a ``.jsonl`` file in the run folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,8 @@ class Training:
         completion_tokens: Tokens that carried weight.
         tokens_per_second: ``tokens / seconds``; validations are not in it.
         validation: What `Validations.summary` says; None without a validation.
+        first_reward: Mean reward of an answer over the first tenth of the steps; None where nothing was rewarded.
+        final_reward: The same over the last tenth.
     """
 
     examples: int
@@ -52,6 +49,8 @@ class Training:
     completion_tokens: int
     tokens_per_second: float
     validation: dict[str, Any] | None = None
+    first_reward: float | None = None
+    final_reward: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -74,15 +73,6 @@ class Diary:
         """The weights have been validated: a line of ``validations.jsonl``."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    number: int
-    learning_rate: float
-    batch: "Sequence[tinker.Datum]"
-    forward_backward: Any
-    optim: Any
-
-
 def train(
     client: "tinker.TrainingClient",
     plan: Plan,
@@ -90,8 +80,9 @@ def train(
     diary: Diary,
     done: Sequence[Row] = (),
     validations: "Validations | None" = None,
+    objective: Objective | None = None,
 ) -> Training:
-    """Take the plan's steps: cross-entropy on the completions, Adam.
+    """Take the plan's steps.
 
     Args:
         client: A training client that has taken the steps in ``done``, and no others.
@@ -100,11 +91,13 @@ def train(
         diary: Told of each step and checkpoint.
         done: The lines of ``metrics.jsonl`` of the steps that are done.
         validations: Those that are done, and how the others are; None: there are none.
+        objective: What a step is made of; `Supervised` by default.
 
     Raises:
         Interrupted: On Ctrl-C, after the steps in flight have ended and a checkpoint has been saved.
     """
-    return Loop(client, plan, reporter, diary, done, validations).run()
+    with closing(objective or Supervised(client, plan, reporter)) as chosen:
+        return Loop(client, plan, reporter, diary, done, chosen, validations).run()
 
 
 def checkpoint(step: int, examples: int, kind: str, state_path: str, sampler_path: str | None = None) -> dict[str, Any]:
@@ -128,18 +121,20 @@ class Loop:
         reporter: Reporter,
         diary: Diary,
         done: Sequence[Row],
+        objective: Objective,
         validations: "Validations | None" = None,
         advance: Advance = lambda by=1, note="": None,
     ) -> None:
         """See `train`; ``advance`` is told of each step's examples and its loss."""
         self.client = client
         self.plan = plan
+        self.objective = objective
         self.reporter = reporter
         self.diary = diary
         self.metrics: list[Row] = list(done)
         self.validations = validations
         self.advance = advance
-        self.in_flight: deque[_Step] = deque()
+        self.in_flight: deque[tuple[int, Callable[[], Row]]] = deque()
         self.last = time.monotonic()
         """When the step before ended."""
         self.kept = len(self.metrics)
@@ -180,8 +175,8 @@ class Loop:
                 self.reporter.say(f"  Stopping early after step {number}: no lower validation loss since step {since}")
                 return
             number += 1
-            self.in_flight.append(self._submit(number))
-            self._finish(STEPS_AHEAD if self._has(number + 1, last) else 0)
+            self.in_flight.append((number, self.objective.submit(number)))
+            self._finish(self.objective.ahead if self._has(number + 1, last) else 0)
             if self.plan.steps is None and number == first + TIMED_STEPS - 1:
                 self._fix_steps(number)
             yield number
@@ -206,7 +201,9 @@ class Loop:
     def summary(self) -> Training:
         """What has been done, at least one step."""
         metrics = self.metrics
-        tail = metrics[-max(1, len(metrics) // 10) :]
+        tenth = max(1, len(metrics) // 10)
+        head, tail = metrics[:tenth], metrics[-tenth:]
+        rewarded = "reward" in metrics[-1]
         tokens = sum(m["tokens"] for m in metrics)
         seconds = metrics[-1]["elapsed"]
         stopped_early = self.plan.has(len(metrics) + 1)
@@ -214,12 +211,14 @@ class Loop:
             examples=metrics[-1]["examples"],
             steps=len(metrics),
             first_loss=metrics[0]["loss"],
-            final_loss=sum(m["loss"] for m in tail) / len(tail),
+            final_loss=fmean(m["loss"] for m in tail),
             seconds=seconds,
             tokens=tokens,
             completion_tokens=sum(m["completion_tokens"] for m in metrics),
             tokens_per_second=tokens / seconds,
             validation=self.validations.summary(stopped_early) if self.validations else None,
+            first_reward=fmean(m["reward"] for m in head) if rewarded else None,
+            final_reward=fmean(m["reward"] for m in tail) if rewarded else None,
         )
 
     def _has(self, number: int, last: int | None) -> bool:
@@ -240,37 +239,27 @@ class Loop:
         self.reporter.say(f"  validation: loss {row['loss']:.3f}{right}")
         self.last += time.monotonic() - started  # no step took this time
 
-    def _submit(self, number: int) -> _Step:
-        from tinker import types
-
-        batch, rate = self.plan.batch(number), self.plan.rate(number)
-        forward_backward = self.client.forward_backward(batch, "cross_entropy")
-        optim = self.client.optim_step(types.AdamParams(learning_rate=rate))
-        return _Step(number, rate, batch, forward_backward, optim)
-
     def _finish(self, left: int) -> None:
         """Await the oldest steps until only ``left`` are in flight."""
         while len(self.in_flight) > left:
-            row = self._result(self.in_flight.popleft())
+            row = self._result(*self.in_flight.popleft())
             self.metrics.append(row)
             self.diary.step(row)
-            self.advance(row["examples"] - (self.metrics[-2]["examples"] if row["step"] > 1 else 0), _note(row))
+            figure = self.objective.figure
+            note = f"{figure} {row[figure]:.3f}"
+            self.advance(row["examples"] - (self.metrics[-2]["examples"] if row["step"] > 1 else 0), note)
 
-    def _result(self, step: _Step) -> Row:
+    def _result(self, number: int, ended: Callable[[], Row]) -> Row:
         """Await a step's results and word them as a line of ``metrics.jsonl``."""
-        output = awaited(step.forward_backward, self.reporter)
-        awaited(step.optim, self.reporter)
-        weighted = completion_tokens(step.batch)
+        figures = ended()
         before = self.metrics[-1] if self.metrics else {"examples": 0, "elapsed": 0.0}
         now = time.monotonic()
         seconds, self.last = now - self.last, now
         return {
-            "step": step.number,
-            "examples": before["examples"] + len(step.batch),
-            "loss": output.metrics["loss:sum"] / max(weighted, 1),
-            "learning_rate": step.learning_rate,
-            "tokens": sum(datum.model_input.length for datum in step.batch),
-            "completion_tokens": weighted,
+            "step": number,
+            "examples": before["examples"] + len(self.plan.indices(number)),
+            "learning_rate": self.plan.rate(number),
+            **figures,
             "seconds": seconds,
             "elapsed": before["elapsed"] + seconds,
         }
@@ -284,10 +273,6 @@ class Loop:
         self.plan.fix(number + max(0, int(left / each)))
         self.diary.planned(self.plan)
         self.reporter.say(f"  {self.plan.settings.minutes:g} minutes are {self.plan.steps:,} steps of {each:.2f} s")
-
-
-def _note(row: Row) -> str:
-    return f"loss {row['loss']:.3f}"
 
 
 @contextmanager

@@ -80,11 +80,15 @@ class Plan:
         return (number - 1) * self.settings.batch_size < leg.examples
 
     def batch(self, step: int) -> "list[tinker.Datum]":
-        """The examples of a step; fewer than ``batch_size`` at the end of a leg only."""
+        """The examples of a step as Datums."""
+        return [self.datums[index] for index in self.indices(step)]
+
+    def indices(self, step: int) -> list[int]:
+        """The examples of a step by their place in a pass; fewer than ``batch_size`` at the end of a leg only."""
         first, leg, number = self._place(step)
         start = first + (number - 1) * self.settings.batch_size
         stop = min(start + self.settings.batch_size, first + leg.examples)
-        return [self.datums[self._index(position)] for position in range(start, stop)]
+        return [self._index(position) for position in range(start, stop)]
 
     def rate(self, step: int) -> float:
         """Adam's rate at a step: constant, or falling linearly so that the step after the leg's last would have 0.

@@ -2,7 +2,7 @@
 
 train.jsonl         the examples of one pass, in the order of the first: a resume needs no other data
 held-out.jsonl      the examples of validation, if there is any
-plan.json           the hashes of data, examples and tokens, and the legs of the plan
+plan.json           the hashes of data, examples and tokens, the weights to start from, and the legs of the plan
 metrics.jsonl       one line per step
 validations.jsonl   one line per validation
 checkpoints.jsonl   one line per checkpoint, written after it has been saved
@@ -24,6 +24,7 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
 from tinkersql.tuning.loop import Diary, Row
 from tinkersql.tuning.plan import Leg, Plan, legs_of
+from tinkersql.tuning.start import Start
 
 if TYPE_CHECKING:
     import tinker
@@ -43,7 +44,14 @@ class Record(Diary):
         self.keep = keep
         self._rest = rest
 
-    def begin(self, data: Corpus, examples: Sequence[Example], held_out: Sequence[Example], plan: Plan) -> None:
+    def begin(
+        self,
+        data: Corpus,
+        examples: Sequence[Example],
+        held_out: Sequence[Example],
+        plan: Plan,
+        start: Start | None = None,
+    ) -> None:
         """Write down what is going to be trained on, and validated on."""
         self.folder.write_rows(_EXAMPLES, map(to_record, examples))
         if held_out:
@@ -54,7 +62,8 @@ class Record(Diary):
             "held_out": sha256_of(self.folder.path / _HELD_OUT) if held_out else None,
             "tokens": sha256_of_tokens(plan.datums),
         }
-        self.folder.write_json(_PLAN, {"sha256": hashes, **plan.to_dict()})
+        origin = {"start": start.to_dict()} if start else {}
+        self.folder.write_json(_PLAN, {"sha256": hashes, **origin, **plan.to_dict()})
 
     def planned(self, plan: Plan) -> None:
         """Write down the legs anew."""
@@ -106,6 +115,7 @@ class Left:
         validations: The lines of all validations that were noted.
         checkpoints: The lines of all checkpoints, in the order in which they were saved.
         tokens_sha256: Of the Datums.
+        start: The weights that it began with; None for a fresh adapter.
     """
 
     examples: tuple[Example, ...]
@@ -115,6 +125,7 @@ class Left:
     validations: list[dict[str, Any]]
     checkpoints: list[dict[str, Any]]
     tokens_sha256: str
+    start: Start | None
 
     @property
     def ended(self) -> bool:
@@ -148,6 +159,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         hashes, legs = document["sha256"], legs_of(document)
+        start = Start(**document["start"]) if "start" in document else None
         data_sha256, tokens_sha256 = hashes["data"], hashes["tokens"]
         examples_sha256, held_out_sha256 = hashes["examples"], hashes.get("held_out")
     except (OSError, ValueError, KeyError, TypeError):
@@ -158,7 +170,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     checkpoints = folder.rows(_CHECKPOINTS)
     folder.write_rows(_CHECKPOINTS, checkpoints)  # without a line that was cut short
     steps, validations = folder.rows(_METRICS), folder.rows(_VALIDATIONS)
-    return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256)
+    return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256, start)
 
 
 def rewind(folder: RunFolder, left: Left, step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

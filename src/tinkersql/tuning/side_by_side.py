@@ -82,6 +82,7 @@ class _Seat:
             Silent(),
             self.sitting.record,
             self.sitting.done,
+            self.sitting.objective,
             advance=self._told,
         )
         self.turns = self.loop.turns(cell.step_at(rung))

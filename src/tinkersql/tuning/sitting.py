@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter, printable
+from tinkersql.corpus import Example
 from tinkersql.errors import RunError
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
-from tinkersql.tuning.loop import Row, Training, checkpoint, train
+from tinkersql.tuning.loop import Objective, Row, Supervised, Training, checkpoint, train
 from tinkersql.tuning.material import Material
 from tinkersql.tuning.monitors import watched
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.record import Left, Record, read, rewind, sha256_of_tokens
+from tinkersql.tuning.reinforce import Reinforcement
+from tinkersql.tuning.start import Start
 from tinkersql.tuning.validation import Validations, prepare
 from tinkersql.waiting import awaited
 
@@ -35,6 +38,7 @@ class Sitting:
         done: Lines of ``metrics.jsonl``.
         validations: Those that are done, and how the others are; None: there are none.
         record: Writes down what follows.
+        objective: What a step is made of.
         ended_at: The step whose weights are the result; None: the training has not ended.
     """
 
@@ -44,6 +48,7 @@ class Sitting:
     done: Sequence[Row]
     validations: Validations | None
     record: Record
+    objective: Objective
     ended_at: int | None = None
 
     def extend(self, steps: int) -> None:
@@ -59,7 +64,7 @@ class Sitting:
             Interrupted: Ctrl-C, after a checkpoint has been saved.
         """
         with watched(self.record, self.plan.settings, len(self.done), reporter) as diary:
-            return train(self.client, self.plan, reporter, diary, self.done, self.validations)
+            return train(self.client, self.plan, reporter, diary, self.done, self.validations, self.objective)
 
     def finish(self, training: Training, reporter: Reporter) -> str:
         """Save what the training has resulted in, to train on from and to sample from.
@@ -89,18 +94,20 @@ def begin(
     backend: Backend,
     service: "tinker.ServiceClient",
     reporter: Reporter,
+    start: Start | None = None,
 ) -> Sitting:
-    """Make an adapter and the plan, and write both down.
+    """Make an adapter, or take the weights of ``start``, and the plan, and write both down.
 
     Raises:
         DataError: No example, or none for validation, fits the model's context.
     """
-    client = fresh(service, backend, settings)
+    client = fresh(service, backend, settings, start)
     tokenizer = backend.tokenizer(client)
     record = Record(folder, backend.rest(), settings.keep_checkpoints)
-    plan = lay_out(record, material, settings, tokenizer, backend, reporter)
-    common = (service, client, tokenizer, backend.context_length, settings, record)
-    return Sitting(client, tokenizer, plan, (), prepare(*common, material.held_out), record)
+    plan, examples = lay_out(record, material, settings, tokenizer, backend, reporter, start)
+    validations = prepare(service, client, tokenizer, backend.context_length, settings, record, material.held_out)
+    objective = _objective(client, tokenizer, plan, examples, backend, start, reporter)
+    return Sitting(client, tokenizer, plan, (), validations, record, objective)
 
 
 def lay_out(
@@ -110,16 +117,20 @@ def lay_out(
     tokenizer: "PreTrainedTokenizerBase",
     backend: Backend,
     reporter: Reporter,
-) -> Plan:
+    start: Start | None = None,
+) -> tuple[Plan, list[Example]]:
     """Make the plan and write it down, so that `resume` can take the training from its first step on.
+
+    Returns:
+        The plan, and the examples of one pass.
 
     Raises:
         DataError: No example fits the model's context.
     """
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
-    record.begin(material.data, examples, material.held_out, plan)
-    return plan
+    record.begin(material.data, examples, material.held_out, plan, start)
+    return plan, examples
 
 
 def resume(
@@ -142,7 +153,7 @@ def resume(
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
-    client, step = _restored(left, service, reporter) or (fresh(service, backend, settings), 0)
+    client, step = _restored(left, service, reporter) or (fresh(service, backend, settings, left.start), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
     if sha256_of_tokens(datums) != left.tokens_sha256:
@@ -156,11 +167,31 @@ def resume(
     common = (service, client, tokenizer, backend.context_length, settings, record)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
     validations = prepare(*common, left.held_out, validated)
-    return Sitting(client, tokenizer, plan, done, validations, record, left.end if left.ended else None)
+    objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
+    ended_at = left.end if left.ended else None
+    return Sitting(client, tokenizer, plan, done, validations, record, objective, ended_at)
 
 
-def fresh(service: "tinker.ServiceClient", backend: Backend, settings: Settings) -> "tinker.TrainingClient":
-    """A client whose adapter changes nothing yet."""
+def _objective(
+    client: "tinker.TrainingClient",
+    tokenizer: "PreTrainedTokenizerBase",
+    plan: Plan,
+    examples: Sequence[Example],
+    backend: Backend,
+    start: Start | None,
+    reporter: Reporter,
+) -> Objective:
+    if plan.settings.objective == "sft" or start is None:
+        return Supervised(client, plan, reporter)
+    return Reinforcement(client, tokenizer, plan, examples, start.sampler_path, backend, reporter)
+
+
+def fresh(
+    service: "tinker.ServiceClient", backend: Backend, settings: Settings, start: Start | None = None
+) -> "tinker.TrainingClient":
+    """A client without any steps, from the weights of ``start`` if there are any."""
+    if start is not None:
+        return service.create_training_client_from_state(start.state_path).result()
     return service.create_lora_training_client(
         backend.model, rank=settings.rank, seed=settings.seed, train_unembed=settings.train_unembed
     ).result()
