@@ -1,7 +1,7 @@
 """Data recipes beside each other: the same model, the same number of training tokens, the same questions.
 
     python benchmarks/generalisation.py --data FILE --spider FOLDER --scratch FOLDER [--recipes plain …] [--seeds 0 1 2]
-        [--tokens 250000] [--rates 1e-3] [--batch 32] [--json results/generalisation.json]
+        [--tokens 250000] [--rates 2e-3] [--batch 4] [--json results/generalisation.json]
 
 FILE has rows as in sql-create-context, FOLDER is a checkout of Spider with its databases (without it those questions
 are left out). Every combination of recipe, seed and learning rate is trained once and keeps its outcome in the scratch
@@ -195,7 +195,7 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--recipes", nargs="*", default=["plain"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--rates", nargs="+", type=float, default=[1e-3])
+    parser.add_argument("--rates", nargs="+", type=float, default=[Settings().learning_rate])
     parser.add_argument("--tokens", type=int, default=250_000)
     parser.add_argument("--batch", type=int, default=Settings().batch_size)
     parser.add_argument("--json", type=Path)

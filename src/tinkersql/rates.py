@@ -8,8 +8,8 @@ Tinker (docs/supervised-learning/sl-hyperparams.mdx of tinker-cookbook, and its 
 
 where the width is the model's hidden size and p is 0.781 for Llama models and 0.0775 for Qwen models. It depends
 neither on the LoRA rank, since the adapter's update is scaled by 32 / rank, nor on the batch size, over which it was
-validated. It gets no square root here: as it is, it comes within a third of both known pairs, whose batch sizes are 8
-and 256; with a root, whatever batch size that starts from, the two would contradict each other by a factor of four.
+validated. It gets no square root here: as it is, it is 1.0 and 1.5 times too low for the known pairs, whose batch sizes
+are 256 and 4; with a root, whatever batch size that starts from, the two would contradict each other twelvefold.
 """
 
 import json
@@ -61,7 +61,7 @@ class Anchor:
 
 
 ANCHORS = {
-    "SmolLM2-135M-Instruct": Anchor(8, 1e-3, "what results/generalisation.json was measured with"),
+    "SmolLM2-135M-Instruct": Anchor(4, 2e-3, "what results/generalisation.json was measured with"),
     "Llama-3.2-1B": Anchor(256, 5e-4, "the course's exercise"),
 }
 """By the model's name without its owner."""

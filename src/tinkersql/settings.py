@@ -82,8 +82,8 @@ class Settings:
     minutes: float = 0.0
     epochs: int = 1
     recipe: str = "full-schemas,value-case,mix-generated=0.5"
-    batch_size: int = 8
-    learning_rate: float = 1e-3
+    batch_size: int = 4
+    learning_rate: float = 2e-3
     schedule: Literal["constant", "linear"] = "linear"
     rank: int = 32
     train_unembed: bool = False
@@ -94,9 +94,9 @@ class Settings:
     suites: str = "exercise,novel"
     evaluation_workers: int = 64
     judge_workers: int = 2
-    save_every: int = 25
+    save_every: int = 50
     keep_checkpoints: int = 2
-    validate_every: int = 100
+    validate_every: int = 200
     validation_size: int = 64
     validation_questions: int = 24
     patience: int = 0

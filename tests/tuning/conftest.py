@@ -45,7 +45,7 @@ class Trainings:
         return self._open(
             *("--objective", "rl", "--from", str(self.folder / start), "--runs", str(self.folder), "--name", name),
             *("--steps", "6", "--batch-size", "2", "--group-size", "4", "--save-every", "3", "--max-tokens", "24"),
-            *options,
+            *("--validate-every", "0", *options),
         )
 
     def resume(self, name: str, *options: str) -> subprocess.Popen[str]:

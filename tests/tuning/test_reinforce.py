@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tinkersql.backend import Backend
 from tinkersql.console import Silent
 from tinkersql.corpus import Example
 from tinkersql.errors import SettingsError, TinkersqlError
@@ -55,10 +56,22 @@ class Listener(Silent):
 
 
 def reinforced(
-    service: "tinker.ServiceClient", model: str, supervised: int, examples: Sequence[Example], settings: Settings
+    engine: "RunningEngine", supervised: int, examples: Sequence[Example], settings: Settings
 ) -> tuple[list[Row], list[str]]:
     """The steps of a training after so many supervised ones, and what was said."""
-    client = service.create_lora_training_client(model, rank=8, seed=0, train_unembed=False).result()
+    with engine.client() as service:
+        return _reinforced(engine, service, supervised, examples, settings)
+
+
+def _reinforced(
+    engine: "RunningEngine",
+    service: "tinker.ServiceClient",
+    supervised: int,
+    examples: Sequence[Example],
+    settings: Settings,
+) -> tuple[list[Row], list[str]]:
+    backend = Backend("embedded", engine.base_url, engine.key, engine.model, {})
+    client = service.create_lora_training_client(engine.model, rank=8, seed=0, train_unembed=False).result()
     tokenizer = client.get_tokenizer()
     datums = [encode_datum(tokenizer, Prompts(settings.template), example) for example in EXAMPLES]
     if supervised:
@@ -66,10 +79,8 @@ def reinforced(
         train(client, Plan(datums, first), Silent(), Diary())
     start = client.save_weights_for_sampler("start").result().path
     plan, kept, listener = Plan(datums, settings), Kept(), Listener()
-    objective = Reinforcement(
-        client, service, tokenizer, plan, examples, start, None, one_by_one=True, reporter=listener
-    )
-    train(client, plan, listener, kept, (), objective)
+    objective = Reinforcement(client, tokenizer, plan, examples, start, backend, listener)
+    train(client, plan, listener, kept, objective=objective)
     return kept.rows, listener.said
 
 
@@ -80,8 +91,7 @@ def test_the_reward_rises(engine: "RunningEngine", loss: str, substeps: int) -> 
         **{"batch_size": 4, "group_size": 16, "steps": 12, "learning_rate": 0.003, "max_tokens": 16},
         **{"loss": loss, "substeps": substeps},
     )
-    with engine.client() as service:
-        rows, _ = reinforced(service, engine.model, 10, EXAMPLES, settings)
+    rows, _ = reinforced(engine, 10, EXAMPLES, settings)
     rewards = [row["reward"] for row in rows]
     assert fmean(rewards[-4:]) > fmean(rewards[:4]) + 0.1
     assert rows[0]["kl"] == pytest.approx(0, abs=1e-4)
@@ -91,8 +101,7 @@ def test_the_reward_rises(engine: "RunningEngine", loss: str, substeps: int) -> 
 
 def test_groups_without_signal_change_nothing_and_are_told(engine: "RunningEngine") -> None:
     settings = replace(SETTINGS, batch_size=1, group_size=2, steps=SILENT_STEPS, learning_rate=0.1, max_tokens=3)
-    with engine.client() as service:
-        rows, said = reinforced(service, engine.model, 0, EXAMPLES, settings)  # never trained, it only babbles
+    rows, said = reinforced(engine, 0, EXAMPLES, settings)  # never trained, it only babbles
     assert {(row["groups_with_signal"], row["tokens"], row["reward"]) for row in rows} == {(0, 0, 0)}
     assert all(row["kl"] == pytest.approx(0, abs=1e-4) for row in rows)  # the weights are those of the start
     assert sum("nothing was learnt" in text for text in said) == 1
@@ -101,8 +110,7 @@ def test_groups_without_signal_change_nothing_and_are_told(engine: "RunningEngin
 def test_questions_whose_gold_does_not_run_teach_nothing(engine: "RunningEngine") -> None:
     broken = [replace(example, golds=("SELECT name FROM geese",)) for example in EXAMPLES]
     settings = replace(SETTINGS, batch_size=2, group_size=2, steps=1, learning_rate=0.1, max_tokens=8)
-    with engine.client() as service:
-        rows, _ = reinforced(service, engine.model, 0, broken, settings)
+    rows, _ = reinforced(engine, 0, broken, settings)
     assert (rows[0]["answers"], rows[0]["tokens"]) == (0, 0)
 
 

@@ -130,7 +130,7 @@ class _Export:
 
     @property
     def _quantization(self) -> Quantization:
-        return cast(Quantization, self.request.quantization or "q8_0")
+        return cast(Quantization, self.request.quantization or "f16")
 
     def _fetch(
         self, weights: str, scratch: Path

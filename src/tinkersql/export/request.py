@@ -28,7 +28,7 @@ class Request:
         checkpoint: A ``tinker://`` path of other weights.
         store: The embedded server's store in which the checkpoint lies.
         model: The base model: a hub name or a folder. By default what the run, or the service, says.
-        quantization: One of `QUANTIZATIONS`, for GGUF alone; ``q8_0`` by default.
+        quantization: One of `QUANTIZATIONS`, for GGUF alone; ``f16`` by default.
         verify: Whether the export is compared with the original before it is kept.
         changes: Settings given by the user, by their name: ``backend`` and ``base_url``.
     """
