@@ -1,7 +1,7 @@
 """Data recipes beside each other: the same model, the same number of training tokens, the same questions.
 
     python benchmarks/generalisation.py --data FILE --spider FOLDER --scratch FOLDER [--recipes plain …] [--seeds 0 1 2]
-        [--tokens 250000] [--rates 2e-3] [--batch 4] [--json results/generalisation.json]
+        [--tokens 250000] [--rates 2e-3] [--batch 4] [--exams generated …] [--json results/generalisation.json]
 
 FILE has rows as in sql-create-context, FOLDER is a checkout of Spider with its databases (without it those questions
 are left out). Every combination of recipe, seed and learning rate is trained once and keeps its outcome in the scratch
@@ -75,8 +75,8 @@ class Exams:
     databases: RealDatabases | None
 
 
-def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
-    """Set the table-disjoint questions aside first, then the rows like those of training."""
+def exams(data: str, spider: Path | None, names: Sequence[str] | None, reporter: Terminal) -> Exams:
+    """Set the table-disjoint questions aside first, then the rows like those of training; ``names``: None for all."""
     loaded = corpus.load(data, reporter)
     disjoint = corpus.split(loaded, ROWS, SPLIT_SEED, by="table")
     rest = corpus.split(Corpus(disjoint.train, loaded.source, loaded.sha256), ROWS, SPLIT_SEED)
@@ -90,7 +90,8 @@ def exams(data: str, spider: Path | None, reporter: Terminal) -> Exams:
     databases = RealDatabases(spider) if spider else None
     if databases:
         questions["spider"] = random.Random(SPLIT_SEED).sample(databases.examples(), SPIDER)
-    return Exams(rest.train, questions, databases)
+    asked = {name: examples for name, examples in questions.items() if names is None or name in names}
+    return Exams(rest.train, asked, databases)
 
 
 def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: Terminal) -> dict[str, Any]:
@@ -198,6 +199,7 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", type=float, default=[Settings().learning_rate])
     parser.add_argument("--tokens", type=int, default=250_000)
     parser.add_argument("--batch", type=int, default=Settings().batch_size)
+    parser.add_argument("--exams", nargs="+", help="of the questions, these alone: generated in-distribution …")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
@@ -210,7 +212,7 @@ def main() -> None:
     ]
     left = [cell for cell in cells if not (options.scratch / f"{cell.key}.json").is_file()]
     if left:
-        exam = exams(options.data, options.spider, reporter)
+        exam = exams(options.data, options.spider, options.exams, reporter)
         with backends.connect(Settings(), options.scratch / "store", reporter) as backend:
             for cell in left:
                 reporter.heading(cell.key)

@@ -14,7 +14,7 @@ def test_the_exercise_preset_holds_the_exercise_values() -> None:
     assert s.template.format(schema="S", question="Q") == "Table schema:\nS\nQuestion: Q\nSQL: "
 
 
-@pytest.mark.parametrize(("preset", "batch"), [("cpu", 4), ("exercise", 64), ("cpu", 128)])
+@pytest.mark.parametrize(("preset", "batch"), [("cpu", 16), ("exercise", 64), ("cpu", 128)])
 def test_a_changed_batch_size_rescales_the_preset_s_own_rate_and_says_so(preset, batch) -> None:
     own = PRESETS[preset]
     resolved = resolve(preset, {"batch_size": batch})

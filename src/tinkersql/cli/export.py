@@ -27,7 +27,7 @@ def export(
     backend: BackendOption = None,
     base_url: BaseUrlOption = None,
     quantization: Annotated[
-        str | None, typer.Option(help="How a GGUF file keeps its matrices: 'f16' (the default) or 'q8_0', half the size.")
+        str | None, typer.Option(help="A GGUF file's matrices: 'f16' (the default) or 'q8_0', half the size.")
     ] = None,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with the original before anything is kept.")
