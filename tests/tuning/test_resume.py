@@ -71,18 +71,20 @@ def test_of_the_checkpoints_in_between_only_the_latest_stay(trainings: Trainings
     assert stored == ["final", "step-000049", "step-000056"]
 
 
-def test_a_truncated_checkpoint_is_passed_over(trainings: Trainings, whole: str) -> None:
-    shutil.copytree(trainings.path(whole), trainings.path("truncated"))
-    rows = trainings.rows("truncated", "checkpoints")
-    (trainings.path("truncated") / "checkpoints.jsonl").write_text(
+@pytest.mark.parametrize("damage", ["cut short", "another byte"])
+def test_a_damaged_checkpoint_is_passed_over(trainings: Trainings, whole: str, damage: str) -> None:
+    shutil.copytree(trainings.path(whole), trainings.path(damage))
+    rows = trainings.rows(damage, "checkpoints")
+    (trainings.path(damage) / "checkpoints.jsonl").write_text(
         "".join(json.dumps(row) + "\n" for row in rows[:-1])  # as if it had been killed before the end
     )
-    damaged = trainings.checkpoint("truncated", -1) / "adapter_model.safetensors"
-    damaged.write_bytes(damaged.read_bytes()[:-100])
-    said = " ".join(ended(trainings.resume("truncated")).split())
+    file = trainings.checkpoint(damage, -1) / "adapter_model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:-100] if damage == "cut short" else content[:-100] + b"!" + content[-99:])
+    said = " ".join(ended(trainings.resume(damage)).split())
     assert "The checkpoint of step 56 cannot be used" in said
     assert "Going on after step 49" in said
-    assert_same(trainings, "truncated", whole)
+    assert_same(trainings, damage, whole)
 
 
 def test_without_any_checkpoint_it_begins_again(trainings: Trainings, whole: str) -> None:
