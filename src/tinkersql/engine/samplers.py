@@ -97,7 +97,7 @@ class Samplers:
             return sampler_id
         adapter = None
         if request.model_path is not None:
-            checkpoint = self._store.find(request.model_path)
+            checkpoint = self._store.intact(request.model_path)
             info = self._store.run(checkpoint.run_id)
             self._names.check(info.base_model)
             adapter = AdapterKey(checkpoint.folder, info.lora, checkpoint.time)

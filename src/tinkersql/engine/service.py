@@ -135,7 +135,7 @@ class Service:
         session = self.sessions.get(session_id)
         if (reply := session.replies.get(request.model_seq_id)) is not None:
             return reply
-        checkpoint = self.store.find(request.path)
+        checkpoint = self.store.intact(request.path)
         saved = self.store.run(checkpoint.run_id)
         self.names.check(saved.base_model)
         self.names.check(request.base_model or saved.base_model)
@@ -324,7 +324,7 @@ class Service:
 
         def work(model: _Model) -> Reply:
             request = protocol.parse(body, protocol.LoadWeights)
-            checkpoint = self.store.find(request.path)
+            checkpoint = self.store.intact(request.path)
             saved, folder, lora = self.store.run(checkpoint.run_id), checkpoint.folder, model.info.lora
             self.names.check(saved.base_model)
             if replace(saved.lora, seed=None) != replace(lora, seed=None):

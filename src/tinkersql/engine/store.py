@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tinkersql.engine.adapters import write_adapter, write_optimizer
+from tinkersql.engine.adapters import digests, write_adapter, write_optimizer
 from tinkersql.engine.disk import Owner, make_folder, sync, sync_folder
 from tinkersql.engine.faults import UserFault
 from tinkersql.engine.lora import LoraConfig
@@ -35,6 +35,14 @@ TRAINING, SAMPLER, EXTERNAL = "weights", "sampler_weights", "external_weights"
 KINDS = {TRAINING: "training", SAMPLER: "sampler", EXTERNAL: "external"}
 """Path segment of a checkpoint -> its type in the protocol."""
 
+_META = {
+    "time": str,
+    "user_metadata": dict | None,
+    "expires_at": str | None,
+    "public": bool,
+    "sha256": dict | None,
+}
+"""What ``checkpoint.json`` holds."""
 _RUN = re.compile(r"[A-Za-z0-9-]{1,80}:train:[0-9]{1,9}")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
@@ -63,6 +71,8 @@ class Checkpoint:
     user_metadata: Mapping[str, str] | None = None
     expires_at: str | None = None
     public: bool = False
+    sha256: Mapping[str, str] | None = None
+    """Of each file of tensors, as it was saved; None in checkpoints of before."""
 
     @property
     def expired(self) -> bool:
@@ -157,6 +167,7 @@ class Store:
             if kind == TRAINING:
                 write_optimizer(temporary / "optimizer.safetensors", trainer)
             meta = {"time": now.isoformat(), "user_metadata": user_metadata, "expires_at": expires, "public": False}
+            meta["sha256"] = digests(temporary)
             _write_json(temporary / "checkpoint.json", meta)
             sync_folder(temporary)
             with self._replacing:
@@ -193,6 +204,17 @@ class Store:
             raise UserFault(f"checkpoint {path} has expired: it was saved, or kept, until {checkpoint.expires_at}")
         return checkpoint
 
+    def intact(self, path: str) -> Checkpoint:
+        """The checkpoint at ``tinker://run/kind/name``, whose tensors are those that were saved.
+
+        Raises UserFault where there is none, or where they are not.
+        """
+        checkpoint = self.find(path)
+        with self._replacing:
+            if checkpoint.sha256 is not None and checkpoint.sha256 != digests(checkpoint.folder):
+                raise UserFault(f"checkpoint {path} is damaged: its files are not what was saved")
+        return checkpoint
+
     def checkpoints(self, run_id: str | None = None) -> list[Checkpoint]:
         """The checkpoints of one run, or of all, newest first. Raises UserFault where there is no such run."""
         return [checkpoint for checkpoint in self._all(run_id) if not checkpoint.expired]
@@ -225,7 +247,7 @@ class Store:
         """Change `expires_at` or `public` of a checkpoint. Raises UserFault where there is none."""
         with self._replacing:
             checkpoint = self.find(path)
-            known = {name: getattr(checkpoint, name) for name in ("time", "user_metadata", "expires_at", "public")}
+            known = {name: getattr(checkpoint, name) for name in _META}
             self.owner.write_json(checkpoint.folder / "checkpoint.json", known | fields)
 
     def _delete(self, folder: Path) -> None:
@@ -290,9 +312,8 @@ def _read_meta(path: Path) -> dict[str, Any]:
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
         raise ValueError(f"{path.name} is no object")
-    kinds = {"time": str, "user_metadata": dict | None, "expires_at": str | None, "public": bool}
-    meta: dict[str, Any] = {name: content.get(name) for name in kinds}
-    for name, kind in kinds.items():
+    meta: dict[str, Any] = {name: content.get(name) for name in _META}
+    for name, kind in _META.items():
         if not isinstance(meta[name], kind):
             raise ValueError(f"{path.name}: {name} is {meta[name]!r}")
     for name in ("time", "expires_at"):
