@@ -242,6 +242,17 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny
     assert (folder / "predictions-tuned.jsonl").read_bytes() == (whole / "predictions-tuned.jsonl").read_bytes()
 
 
+def test_a_run_at_work_is_left_alone_by_another_process(tmp_path, tiny_model) -> None:
+    child, folder = start_training(tmp_path, tiny_model)
+    again = [sys.executable, "-m", "tinkersql", "run", "--resume", str(folder)]
+    refused = subprocess.run(again, capture_output=True, text=True, timeout=120)
+    assert refused.stderr.splitlines()[-1].endswith("another process works on this run; wait for it, or stop it")
+    assert child.poll() is None
+    assert folder.exists()
+    child.send_signal(signal.SIGINT)
+    ended_with_one_line(child, 130)
+
+
 @pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait_for_the_service(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)

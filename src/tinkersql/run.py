@@ -59,8 +59,14 @@ def run(
     facts.data = material.facts
     introduce(resolved, facts.data, reporter)
     folder = RunFolder.create(runs, name)
-    folder.write_config(resolved)
-    return _exercise(folder, settings, material, facts, reporter, consent)
+    try:
+        with folder.locked():
+            folder.write_config(resolved)
+            return _exercise(folder, settings, material, facts, reporter, consent)
+    except BaseException:
+        if not facts.evaluations:
+            folder.discard()  # a run that measured nothing leaves nothing behind
+        raise
 
 
 def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
@@ -71,14 +77,19 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
         Interrupted: Ctrl-C during training, after a checkpoint has been saved.
     """
     folder = RunFolder.open(path)
-    settings = folder.read_settings()
-    backends.check(settings)
-    facts = _Facts.restored(folder)
-    material = gather(settings, reporter)
-    if facts.data.get("sha256", material.data.sha256) != material.data.sha256:
-        raise RunError(f"{settings.data}: changed since the run began; put the old data back, or start a new run")
-    facts.data = material.facts | facts.data
-    return _exercise(folder, settings, material, facts, reporter)
+    folder.refuse_sweep()
+    with folder.locked():
+        settings = folder.read_settings()
+        if settings.start:
+            raise RunError(f"{path}: begun by tinkersql train from another run; go on with tinkersql train --resume")
+        backends.check(settings)
+        check_monitors(settings)
+        facts = _Facts.restored(folder)
+        material = gather(settings, reporter)
+        if facts.data.get("sha256", material.data.sha256) != material.data.sha256:
+            raise RunError(f"{settings.data}: changed since the run began; put the old data back, or start a new run")
+        facts.data = material.facts | facts.data
+        return _exercise(folder, settings, material, facts, reporter)
 
 
 def _exercise(
@@ -92,17 +103,14 @@ def _exercise(
     """Measure, train, measure again; without ``consent``, which a resumed run has had, nothing is estimated."""
     suites, split = suites_of(settings.suites), material.split
     try:
-        with (
-            folder.locked(),
-            backends.connect(settings, folder.store, reporter) as backend,
-            backend.service() as service,
-        ):
+        with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             facts.backend = backend
             with facts.phase("start"):
                 if is_begun(folder):
                     sitting = resume_training(folder, settings, backend, service, reporter)
                 else:
                     sitting = begin(folder, material, settings, backend, service, reporter)
+                facts.data["trained_on"] = len(sitting.plan.datums)
                 base = service.create_sampling_client(base_model=backend.model).result()
             if consent is not None:
                 prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
@@ -123,9 +131,9 @@ def _exercise(
                     training = sitting.train(reporter)
                     facts.training = training.to_dict()
                     phase["tokens"] = training.tokens
+                folder.write_result(facts.to_dict())
                 with facts.phase("save"):
                     sitting.finish(training, reporter)
-                folder.write_result(facts.to_dict())
 
             reporter.heading("After training")
             tuned = service.create_sampling_client(model_path=folder.tuned_model()).result()
@@ -135,10 +143,8 @@ def _exercise(
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
             facts.memory = memory(material.enriched.examples, answers, exam.take("tuned-renamed", tuned, again))
     except BaseException:
-        if facts.evaluations or folder.rows("metrics.jsonl"):
+        if facts.evaluations:
             reporter.say(f"What was measured until then stays; go on with: tinkersql run --resume {folder.path}")
-        else:
-            folder.discard()  # a run that measured nothing leaves nothing behind
         raise
     finally:
         result = facts.to_dict()

@@ -134,6 +134,15 @@ class RunFolder(ResultFolder):
             )
         return folder
 
+    def refuse_sweep(self) -> None:
+        """Only ``tinkersql sweep`` goes on with a sweep, whose folder looks like a run's.
+
+        Raises:
+            RunError: A sweep lies here.
+        """
+        if (self.path / "sweep.json").is_file():
+            raise RunError(f"{self.path}: a sweep; go on with tinkersql sweep --resume, or resume one of its cells")
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from working in this folder; the lock ends with the process, however it ends.

@@ -52,9 +52,9 @@ def train(
                 start.bring(origin, folder.store)
             with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
                 sitting = begin(folder, material, settings, backend, service, reporter, start)
-                expected = expect(backend, sitting.plan, consent, reporter)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)
+                expected = expect(backend, sitting.plan, consent, reporter)
                 result = _go_on(folder, sitting, result, backend, reporter)
                 result["cost"] = compare(expected, result["training"]["seconds"], result["training"]["tokens"])
                 folder.write_result(result)
@@ -78,8 +78,7 @@ def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, 
         Interrupted: Ctrl-C, after a checkpoint has been saved.
     """
     folder = RunFolder.open(path)
-    if (path / "sweep.json").is_file():
-        raise RunError(f"{path}: a sweep; go on with tinkersql sweep --resume, or resume one of its cells")
+    folder.refuse_sweep()
     with folder.locked():
         settings = folder.read_settings()
         backends.check(settings)
@@ -93,12 +92,16 @@ def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, 
                 if sitting.ended_at is None:
                     raise RunError(f"{path}: its training has not ended; resume it without --more-steps first")
                 sitting.extend(more_steps)
-            result = folder.read_result() | made(now(), started)
+            before = folder.read_result()
+            result = made(now(), started) | before  # when and by which command it was begun stays
             if more_steps and "tuned" in result.get("evaluations", {}):
                 reporter.say(
                     "  The evaluations of this run are of its old weights; tinkersql eval measures the new ones"
                 )
-            return folder, _go_on(folder, sitting, result, backend, reporter)
+            result = _go_on(folder, sitting, result, backend, reporter)
+            result["seconds"] = before.get("seconds", 0.0) + time.monotonic() - started
+            folder.write_result(result)
+            return folder, result
 
 
 def _go_on(
@@ -107,14 +110,14 @@ def _go_on(
     """Train to the end and keep what came of it."""
     reporter.heading("Training")
     training = sitting.train(reporter)
-    checkpoint = sitting.finish(training, reporter)
     result |= {
         "backend": {"kind": backend.kind, "model": backend.model},
         "model": dict(backend.provenance),
         "training": training.to_dict(),
-        "checkpoint": checkpoint,
         "finished": now(),
     }
+    folder.write_result(result)  # before the end is noted, after which no training would write it
+    result["checkpoint"] = sitting.finish(training, reporter)
     folder.write_result(result)
     report.build(folder.path)
     return result

@@ -108,6 +108,25 @@ def test_a_training_that_has_ended_can_be_extended(trainings: Trainings, whole: 
     assert result["training"]["steps"] == STEPS + 5
 
 
+def test_an_end_that_cannot_be_loaded_is_trained_again(trainings: Trainings, whole: str) -> None:
+    shutil.copytree(trainings.path(whole), trainings.path("endless"))
+    (trainings.checkpoint("endless", -1) / "optimizer.safetensors").unlink()
+    assert "Going on after step 56 of 60" in ended(trainings.resume("endless"))
+    assert_same(trainings, "endless", whole)
+    assert [row["kind"] for row in trainings.rows("endless", "checkpoints")].count("final") == 1
+
+
+def test_minutes_become_a_number_of_steps_that_is_kept(trainings: Trainings) -> None:
+    said = ended(trainings.start("timed", "--minutes", "0.02", "--schedule", "linear"))
+    [leg] = json.loads((trainings.path("timed") / "plan.json").read_text())["legs"]
+    rates = [row["learning_rate"] for row in trainings.rows("timed")]
+    assert f"0.02 minutes are {leg['steps']:,} steps" in said
+    assert len(rates) == leg["steps"] <= STEPS
+    assert set(rates[:5]) == {0.01}
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert trainings.rows("timed", "checkpoints")[0]["step"] == 5
+
+
 def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
     def refusal(name: str) -> str:
         last = ended(trainings.resume(name), code=1).splitlines()[-1]

@@ -149,9 +149,10 @@ class Loop:
             self.advance(self.metrics[-1]["examples"] if self.metrics else 0)
             for number in self.turns():
                 if stopping.is_set():
-                    path = self.save("interrupted")
+                    if self.unsaved:
+                        self.save("interrupted")
                     whole = f" of {self.plan.steps}" if self.plan.steps else ""
-                    raise Interrupted(f"stopped after step {number}{whole}; the checkpoint {path} stays")
+                    raise Interrupted(f"stopped after step {number}{whole}; its checkpoint stays, and --resume goes on")
         return self.summary()
 
     def turns(self, last: int | None = None) -> Iterator[int]:
@@ -266,7 +267,7 @@ class Loop:
 
     def _fix_steps(self, number: int) -> None:
         """Turn the minutes that are left into steps, by the mean of the timed ones without the first."""
-        self._finish(0)
+        self.save("periodic")  # so that these steps, whose rate did not fall, are never taken again
         timed = self.metrics[-TIMED_STEPS + 1 :]
         each = sum(row["seconds"] for row in timed) / len(timed)
         left = self.plan.settings.minutes * 60 - self.metrics[-1]["elapsed"]

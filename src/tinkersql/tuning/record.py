@@ -70,6 +70,14 @@ class Record(Diary):
         document = json.loads((self.folder.path / _PLAN).read_text(encoding="utf-8"))
         self.folder.write_json(_PLAN, document | plan.to_dict())
 
+    def forget_after(self, step: int) -> None:
+        """Forget steps and validations after ``step``, which are taken again, and ends that could not be loaded."""
+        for name in (_METRICS, _VALIDATIONS, _CHECKPOINTS):
+            if (self.folder.path / name).exists():  # written anew, for the last line may have been cut short
+                rows = self.folder.rows(name)
+                kept = [row for row in rows if row["step"] <= step or row.get("kind", "final") != "final"]
+                self.folder.write_rows(name, kept)
+
     def step(self, row: Row) -> None:
         """Append to ``metrics.jsonl``."""
         self.folder.append(_METRICS, row)
@@ -168,25 +176,20 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     examples = _examples(folder.path / _EXAMPLES, examples_sha256)
     held_out = _examples(folder.path / _HELD_OUT, held_out_sha256) if held_out_sha256 else ()
     checkpoints = folder.rows(_CHECKPOINTS)
-    folder.write_rows(_CHECKPOINTS, checkpoints)  # without a line that was cut short
     steps, validations = folder.rows(_METRICS), folder.rows(_VALIDATIONS)
     return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256, start)
 
 
-def rewind(folder: RunFolder, left: Left, step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Forget the steps after ``step``, which are taken again; returns the other lines of steps and validations.
+def until(folder: RunFolder, left: Left, step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The lines of steps and validations up to ``step``.
 
     Raises:
         RunError: Lines of earlier steps are missing.
     """
-    kept = [row for row in left.metrics if row["step"] <= step]
-    if [row["step"] for row in kept] != list(range(1, step + 1)):
+    steps = [row for row in left.metrics if row["step"] <= step]
+    if [row["step"] for row in steps] != list(range(1, step + 1)):
         raise RunError(f"{folder.path / _METRICS}: steps before {step} are missing, so this run cannot be resumed")
-    validations = [row for row in left.validations if row["step"] <= step]
-    folder.write_rows(_METRICS, kept)
-    if left.validations:
-        folder.write_rows(_VALIDATIONS, validations)
-    return kept, validations
+    return steps, [row for row in left.validations if row["step"] <= step]
 
 
 def sha256_of_tokens(datums: "Sequence[tinker.Datum]") -> str:

@@ -16,7 +16,7 @@ from tinkersql.tuning.loop import Objective, Row, Supervised, Training, checkpoi
 from tinkersql.tuning.material import Material
 from tinkersql.tuning.monitors import watched
 from tinkersql.tuning.plan import Plan
-from tinkersql.tuning.record import Left, Record, read, rewind, sha256_of_tokens
+from tinkersql.tuning.record import Left, Record, read, sha256_of_tokens, until
 from tinkersql.tuning.reinforce import Reinforcement
 from tinkersql.tuning.start import Start
 from tinkersql.tuning.validation import Validations, prepare
@@ -54,6 +54,7 @@ class Sitting:
     def extend(self, steps: int) -> None:
         """Add steps to a training that has ended."""
         assert self.ended_at is not None
+        self.record.forget_after(self.ended_at)
         self.plan.extend(steps, self.ended_at)
         self.record.planned(self.plan)
 
@@ -163,12 +164,14 @@ def resume(
         )
     plan = Plan(datums, settings, left.legs)
     record = Record(folder, backend.rest(), settings.keep_checkpoints)
-    done, validated = rewind(folder, left, step)
+    done, validated = until(folder, left, step)
+    ended_at = left.end if left.ended and left.end == step else None
+    if ended_at is None:
+        record.forget_after(step)
     common = (service, client, tokenizer, backend.context_length, settings, record)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
     validations = prepare(*common, left.held_out, validated)
     objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
-    ended_at = left.end if left.ended else None
     return Sitting(client, tokenizer, plan, done, validations, record, objective, ended_at)
 
 
