@@ -32,6 +32,7 @@ from tinkersql.runs import RunFolder
 from tinkersql.settings import resolve
 from tinkersql.sweep import Options, resume, sweep
 from tinkersql.train import resume as resume_training
+from tinkersql.tuning.cost import Consent
 from tinkersql.tuning.racing import clear_losers, gap
 from tuning.conftest import ROWS
 
@@ -68,7 +69,7 @@ class Sweeps:
         options = Options(side_by_side, held_out=8, questions=questions)
         resolved = [resolve("cpu", self.settings() | base | each) for each in cells]
         common = resolve("cpu", self.settings() | base)
-        return sweep(common, resolved, options, self.folder, name, reporter or Silent())[1]
+        return sweep(common, resolved, options, self.folder, name, reporter or Silent(), Consent())[1]
 
     def rows(self, name: str, key: str) -> list[list]:
         rows = RunFolder(self.folder / name / "cells" / key).rows("metrics.jsonl")
@@ -175,6 +176,28 @@ def test_nobody_trains_on_what_is_held_out(sweeps: Sweeps, whole: dict) -> None:
         assert not held_out & set(read_file(sweeps.folder / "whole/cells" / cell["key"] / "train.jsonl"))
 
 
+def test_nobody_trains_on_what_repeats_a_held_out_row(sweeps: Sweeps) -> None:
+    twice = sweeps.folder / "twice.json"
+    twice.write_text(json.dumps(ROWS * 2))
+    result = sweeps.run("twice", FOUR[:2], questions=0, tokens=150, data=str(twice))
+    held_out = set(read_file(sweeps.folder / "twice" / "held-out.jsonl"))
+    for cell in result["cells"]:
+        assert not held_out & set(read_file(sweeps.folder / "twice/cells" / cell["key"] / "train.jsonl"))
+
+
+def test_all_trainings_together_are_asked_about_before_the_first(sweeps: Sweeps, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text(f'["{sweeps.engine.model}"]\ntrain = 1000\nprefill = 0\nsample = 0\n')
+    common, *cells = (resolve("cpu", sweeps.settings() | each) for each in ({}, *FOUR[:3]))
+    options = Options(held_out=8, questions=2)
+    each = 1000e-6 * TOKENS
+    with pytest.raises(SettingsError, match=r"more than \$1.80: .* in .* steps.*add --yes") as caught:
+        sweep(common, cells, options, sweeps.folder, "dear", Silent(), Consent(2 * each, prices=prices))
+    [usd] = re.findall(r"at most \$([0-9.]+)", str(caught.value))
+    assert float(usd) > 3 * each
+    assert not (sweeps.folder / "dear").exists()
+
+
 def test_a_cell_is_a_run_like_any_other(sweeps: Sweeps, whole: dict) -> None:
     path = sweeps.folder / "whole" / "cells" / whole["winner"]
     assert RunFolder(path).store.resolve() == sweeps.folder / "whole" / "store"
@@ -211,6 +234,37 @@ def test_ctrl_c_saves_all_and_a_resume_ends_as_if_nothing_had_happened(sweeps: S
     before = (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes()
     resume(path, Stops(1))  # nothing is left to do, so nobody presses Ctrl-C
     assert (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_resume_decides_as_the_first_sitting_did(sweeps: Sweeps, whole: dict) -> None:
+    path = sweeps.folder / "decided"
+    shutil.copytree(sweeps.folder / "whole", path, symlinks=True)
+    winner = whole["winner"]
+    best, close, worse = [cell["key"] for cell in whole["cells"] if cell["key"] != winner and cell["losses"]]
+    # The best of the first rung diverges at the second; two were stopped at the first because they were behind it.
+    for key, loss in ((best, 1), (winner, 2), (close, 3), (worse, 4)):
+        file = path / "cells" / key / "held-out-losses.jsonl"
+        first, *later = map(json.loads, file.read_text().splitlines())
+        rows = [first | {"nll": [loss] * len(first["nll"])}, *(later if key == winner else ())]
+        if key == best:
+            rows.append(first | {"rung": 1, "nll": [], "diverged": "made to"})
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, result = resume(path, Stops(1))  # nothing is left to do, so nobody presses Ctrl-C
+    states = {cell["key"]: cell["state"] for cell in result["cells"]}
+    assert [states[key] for key in (best, winner, close, worse)] == ["diverged", "finished", "stopped", "stopped"]
+
+
+def test_who_diverged_at_the_last_rung_is_not_trained_again(sweeps: Sweeps, whole: dict) -> None:
+    path = sweeps.folder / "late"
+    shutil.copytree(sweeps.folder / "whole", path, symlinks=True)
+    cell = path / "cells" / whole["winner"]
+    losses = [json.loads(row) for row in (cell / "held-out-losses.jsonl").read_text().splitlines()]
+    losses[-1] |= {"nll": [], "diverged": "made to"}
+    (cell / "held-out-losses.jsonl").write_text("".join(json.dumps(row) + "\n" for row in losses))
+    saved = [row for row in RunFolder(cell).rows("checkpoints.jsonl") if row["kind"] != "final"]
+    (cell / "checkpoints.jsonl").write_text("".join(json.dumps(row) + "\n" for row in saved))
+    _, result = resume(path, Stops(1))
+    assert {row["key"]: row["state"] for row in result["cells"]}[whole["winner"]] == "diverged"
 
 
 @pytest.mark.slow
@@ -308,6 +362,8 @@ def test_one_table_and_one_plot(sweeps: Sweeps, whole: dict) -> None:
         (("--seeds", "0,1", "--side-by-side", "0"), "--side-by-side 0: must be at least 1"),
         (("--seeds", ",".join(map(str, range(101)))), "101 trainings of 250,000 tokens each are 25,250,000 tokens"),
         (("--seeds", "0,1", "--held-out", "44"), "--held-out 44 is too large"),
+        (("--seeds", "0,1", "--config", "taken/start.toml"), "leave --from and --objective rl out"),
+        (("--seeds", "0,1", "--config", "taken/patient.toml", "--held-out", "44"), "--held-out 44 is too large"),
         (("--seeds", "0,1", "--name", "taken"), "choose another --name"),
         (("--resume", "taken", "--seeds", "0,1"), "leave --seeds out"),
         (("--resume", "taken"), "no sweep lies there"),
@@ -317,6 +373,8 @@ def test_what_makes_no_sense(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, op
     monkeypatch.chdir(tmp_path)
     (tmp_path / "ducks.json").write_text(json.dumps(ROWS))
     (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/start.toml").write_text('start = "runs/one"')
+    (tmp_path / "taken/patient.toml").write_text('validate_every = 5\npatience = 2\nmonitors = "tensorboard"')
     if "--resume" not in options:
         options = (*options, "--data", "ducks.json", "--test-size", "4", "--runs", ".")
     done = CliRunner().invoke(app, ["sweep", *options])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning import Material, change, fresh, introduce, lay_out
+from tinkersql.tuning.cost import Consent, Work, confirm, estimate, work_of
+from tinkersql.tuning.material import hold_out
+from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.racing import AXES, LAST, RUNGS, Cell, HeldOut, clear_losers
 from tinkersql.tuning.record import Record
 from tinkersql.tuning.side_by_side import resume_command, train_to
@@ -45,17 +49,21 @@ class Options:
         side_by_side: Trainings at work at once.
         held_out: Examples that none is trained on, by whose loss they are compared.
         questions: So many of these are asked when a training has ended.
-        many: Whether more than `MOST_CELLS` trainings are meant.
     """
 
     side_by_side: int = 3
     held_out: int = 100
     questions: int = 50
-    many: bool = False
 
 
 def sweep(
-    base: Resolved, cells: Sequence[Resolved], options: Options, runs: Path, name: str, reporter: Reporter
+    base: Resolved,
+    cells: Sequence[Resolved],
+    options: Options,
+    runs: Path,
+    name: str,
+    reporter: Reporter,
+    consent: Consent,
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Train once with each of several settings.
 
@@ -66,6 +74,7 @@ def sweep(
         runs: The folder that holds run folders.
         name: The sweep's folder in it.
         reporter: Shows what goes on.
+        consent: What the user has agreed to beforehand; more than `MOST_CELLS` trainings belong to it.
 
     Returns:
         The sweep's folder, and what its ``sweep.json`` holds.
@@ -74,7 +83,7 @@ def sweep(
         TinkersqlError: Whatever a user can mend; a sweep that has begun can be resumed.
         Interrupted: Ctrl-C, after a checkpoint of every training at work has been saved.
     """
-    _check(cells, options)
+    _check(cells, options, consent)
     backends.check(base.settings)
     RunFolder.check(runs, name)
     created, started = now(), time.monotonic()
@@ -83,7 +92,13 @@ def sweep(
     folder = RunFolder.create(runs, name)
     with _at_work(folder, base.settings, reporter) as service:
         folder.write_config(base)
-        keys = _lay_out(folder, cells, materials, held_out, service)
+        measured = _set_aside(folder, held_out, base.settings, service)
+        keys = name_cells([cell.settings for cell in cells])
+        plans = (
+            _lay_out(folder, key, cell, materials[cell.settings.recipe, cell.settings.seed], service)
+            for key, cell in zip(keys, cells, strict=True)
+        )
+        _expect(plans, measured, options.questions, service.backend, consent, reporter)
         plan = {
             "name": name,
             **made(created, started),
@@ -154,19 +169,18 @@ def _at_work(folder: RunFolder, settings: Settings, reporter: Reporter) -> Itera
         ):
             client = fresh(service, backend, settings)
             yield _Service(backend, service, client, backend.tokenizer(client))
-    except Interrupted:
-        raise
     except BaseException as error:
         if not (folder.path / _SWEEP).exists():
             folder.discard()  # a sweep that trained nothing leaves nothing behind
             raise
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"stopped; go on with: {resume_command(folder.path)}") from None
-        reporter.say(f"What was trained until then stays; go on with: {resume_command(folder.path)}")
+        if not isinstance(error, Interrupted):
+            reporter.say(f"What was trained until then stays; go on with: {resume_command(folder.path)}")
         raise
 
 
-def _check(cells: Sequence[Resolved], options: Options) -> None:
+def _check(cells: Sequence[Resolved], options: Options, consent: Consent) -> None:
     chosen = [tuple(getattr(cell.settings, axis) for axis in AXES) for cell in cells]
     if len(cells) < 2:
         raise SettingsError(
@@ -179,12 +193,14 @@ def _check(cells: Sequence[Resolved], options: Options) -> None:
         if getattr(options, option) < least:
             raise SettingsError(f"--{option.replace('_', '-')} {getattr(options, option)}: must be at least {least}")
     settings = cells[0].settings
+    if settings.start or settings.objective != "sft":
+        raise SettingsError("a sweep trains the base model on golds: leave --from and --objective rl out")
     for budget in ("examples", "steps", "minutes"):
         if getattr(settings, budget):
             raise SettingsError(f"--{budget}: in a sweep every training has the same budget in tokens; give --tokens")
     if not settings.tokens:
         raise SettingsError("in a sweep every training has the same budget in tokens: give --tokens, such as 100000")
-    if len(cells) > MOST_CELLS and not options.many:
+    if len(cells) > MOST_CELLS and not consent.yes:
         raise SettingsError(
             f"{len(cells)} trainings of {settings.tokens:,} tokens each are {len(cells) * settings.tokens:,} tokens, "
             f"at most, and take as long as so many runs of tinkersql train; vary less, or say --yes"
@@ -204,11 +220,11 @@ def _gather(
     splits = {seed: corpus.split(data, settings.test_size, seed, settings.split) for seed in seeds}
     common = set.intersection(*(set(split.train) for split in splits.values()))
     rows = [example for example in splits[settings.seed].train if example in common]
-    if len(rows) <= held_out:
+    train, kept = hold_out(rows, held_out)
+    if not train:
         raise SettingsError(
             f"--held-out {held_out} is too large: there are {len(rows)} examples to train on; use fewer"
         )
-    train, kept = tuple(rows[:-held_out]), tuple(rows[-held_out:])
     materials: dict[tuple[str, int], Material] = {}
     for cell in cells:
         key = cell.settings.recipe, cell.settings.seed
@@ -219,38 +235,58 @@ def _gather(
     return materials, kept
 
 
-def _lay_out(
-    folder: RunFolder,
-    cells: Sequence[Resolved],
-    materials: dict[tuple[str, int], Material],
-    held_out: Sequence[Example],
-    service: _Service,
-) -> list[str]:
-    """Write down all trainings, so that each can be taken from its first step on; returns the cells' names."""
-    fitting, _ = service.encode(held_out, cells[0].settings)
+def _set_aside(folder: RunFolder, held_out: Sequence[Example], settings: Settings, service: _Service) -> HeldOut:
+    """Write down the held-out examples that fit the model's context."""
+    fitting, datums = service.encode(held_out, settings)
     if len(fitting) < 2:
         raise SettingsError("--held-out: hardly one of these examples fits the model's context; use more of them")
     folder.write_rows(_HELD_OUT, map(to_record, fitting))
-    backend, keys = service.backend, name_cells([cell.settings for cell in cells])
-    for key, resolved in zip(keys, cells, strict=True):
-        settings, started = resolved.settings, time.monotonic()
-        cell = RunFolder.make(folder.path / "cells" / key, "--runs folder")
-        cell.store.symlink_to(Path("..", "..", folder.store.name))
-        cell.write_config(resolved)
-        material = copy.deepcopy(materials[settings.recipe, settings.seed])
-        record = Record(cell, backend.rest(), settings.keep_checkpoints)
-        lay_out(record, material, settings, service.tokenizer, backend, Silent())
-        cell.write_result(
-            {
-                "name": key,
-                **made(now(), started),
-                "preset": resolved.preset,
-                "backend": {"kind": backend.kind, "model": backend.model},
-                "model": dict(backend.provenance),
-                "data": material.facts,
-            }
-        )
-    return keys
+    return HeldOut(datums)
+
+
+def _lay_out(folder: RunFolder, key: str, resolved: Resolved, material: Material, service: _Service) -> Plan:
+    """Write down a training, so that it can be taken from its first step on."""
+    backend, settings, started = service.backend, resolved.settings, time.monotonic()
+    cell = RunFolder.make(folder.path / "cells" / key, "--runs folder")
+    cell.store.symlink_to(Path("..", "..", folder.store.name))
+    cell.write_config(resolved)
+    material = copy.deepcopy(material)
+    record = Record(cell, backend.rest(), settings.keep_checkpoints)
+    plan, _ = lay_out(record, material, settings, service.tokenizer, backend, Silent())
+    cell.write_result(
+        {
+            "name": key,
+            **made(now(), started),
+            "preset": resolved.preset,
+            "backend": {"kind": backend.kind, "model": backend.model},
+            "model": dict(backend.provenance),
+            "data": material.facts,
+        }
+    )
+    return plan
+
+
+def _expect(
+    plans: Iterator[Plan], held_out: HeldOut, questions: int, backend: Backend, consent: Consent, reporter: Reporter
+) -> None:
+    """Estimate what all trainings take if none stops early, show it, and ask where the user has not agreed to it.
+
+    ``plans`` are taken one by one, for each holds the Datums of a training; speed is measured on those of the first.
+    """
+    first = next(plans)
+    prompts = held_out.prompts[:questions]
+    works = [work_of(plan, prompts, plan.settings.max_tokens) for plan in chain((first,), plans)]
+    measurements = 1 + len(RUNGS) * len(works)
+    measured = sum(datum.model_input.length for datum in held_out.datums)
+    work = Work(
+        steps=sum(each.steps for each in works),
+        train_tokens=sum(each.train_tokens for each in works) + measurements * measured,
+        prefill_tokens=sum(each.prefill_tokens for each in works),
+        sample_tokens=sum(each.sample_tokens for each in works),
+    )
+    found = estimate(backend, work, first, consent.prices)
+    reporter.say(f"  Expected of {len(works)} trainings, if none stops early: {found}")
+    confirm(found, consent)
 
 
 def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: Reporter) -> dict[str, Any]:
@@ -287,9 +323,10 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
         reporter.heading(f"{len(alive)} of {len(cells)} trainings to {part:.0%} of {cells[0].settings.tokens:,} tokens")
         train_to(rung, alive, held_out, service.backend, plan["side_by_side"], folder.path, reporter)
         for cell in alive:
-            if cell.diverged:
-                reporter.say(f"  {cell.key} diverged: {cell.diverged}")
-        alive = [cell for cell in alive if not cell.diverged]
+            if reason := cell.measures[rung].diverged:
+                reporter.say(f"  {cell.key} diverged: {reason}")
+        # At this rung: a cell that diverged later, before a resume, has to be compared here as it was the first time.
+        alive = [cell for cell in alive if not cell.measures[rung].diverged]
         if rung < LAST:
             behind = clear_losers({cell.key: cell.measures[rung].nll for cell in alive}, held_out.lengths)
             for key, gap in behind.items():

@@ -10,11 +10,16 @@ import typer
 from rich.console import Console
 
 from tinkersql.cli.settings import (
+    ABOUT_EVALUATION,
     ABOUT_VALIDATION,
+    ABOUT_WEIGHTS,
     ConfigOption,
     NameOption,
     PresetOption,
+    PricesOption,
     RunsOption,
+    SpendOption,
+    YesOption,
     alone,
     with_settings,
 )
@@ -48,12 +53,14 @@ def _sweep(
     questions: Annotated[
         int | None, typer.Option(help="Of these, so many are asked of each trained model. [50]")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="More than 100 trainings are meant.")] = False,
     resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder.")] = None,
     config: ConfigOption = None,
     preset: PresetOption = None,
     name: NameOption = None,
     runs: RunsOption = None,
+    yes: YesOption = False,
+    spend: SpendOption = 1.0,
+    prices: PricesOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json on standard output.")] = False,
 ) -> None:
     """Train with several learning rates, batch sizes and recipes side by side, and rank them; losers stop early.
@@ -64,17 +71,26 @@ def _sweep(
     options = {"side_by_side": side_by_side, "held_out": held_out, "questions": questions}
     alone(resume, given, config=config, preset=preset, name=name, runs=runs, **lists, **options)
     combinations = list(_combinations(lists, given))
-    given = {**given, "validate_every": 0}  # a sweep measures all cells alike, at the same part of the budget
+    # A sweep measures all cells alike, at the same part of the budget; a configuration file may be that of a training.
+    given = {**given, "validate_every": 0, "patience": 0, "monitors": ""}
     base = request(config, given, preset, runs, name)
     cells = [request(config, {**given, **each}, preset, runs, name).resolved for each in combinations]
     from tinkersql import sweep as main_path  # imports torch and the SDK: --help need not wait for it
+    from tinkersql.tuning.cost import Consent
 
     if resume is not None:
         folder, result = main_path.resume(resume, Terminal())
     else:
         chosen = {key: value for key, value in options.items() if value is not None}
-        chosen_options = main_path.Options(many=yes, **chosen)
-        folder, result = main_path.sweep(base.resolved, cells, chosen_options, base.runs, base.name, Terminal())
+        folder, result = main_path.sweep(
+            base.resolved,
+            cells,
+            main_path.Options(**chosen),
+            base.runs,
+            base.name,
+            Terminal(),
+            Consent(spend, yes, prices),
+        )
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
         return
@@ -87,7 +103,7 @@ def _sweep(
         console.print(f"Train with the best: {result['train_with']}", soft_wrap=True)
 
 
-sweep = with_settings(_sweep, without=("shots", "suites", *ABOUT_VALIDATION))
+sweep = with_settings(_sweep, without=(*ABOUT_EVALUATION, *ABOUT_VALIDATION, *ABOUT_WEIGHTS))
 
 
 def _combinations(lists: Mapping[str, str | None], given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What a training is made from: data that has been read, split and changed by a recipe."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,13 +101,23 @@ def change(
     return Material(data, split, held_out, enriched, _facts(data, split, held_out, enriched))
 
 
+def hold_out(examples: Sequence[Example], size: int) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Set the last ``size`` examples aside, for a budget reaches them last.
+
+    Returns:
+        The others, without any that repeats one of those set aside, and those set aside.
+    """
+    held_out = tuple(examples[-size:])
+    aside = set(held_out)
+    return tuple(example for example in examples if example not in aside), held_out
+
+
 def _hold_out(split: Split, settings: Settings) -> tuple[Split, tuple[Example, ...]]:
-    """Take the validation examples from the end of the training examples, which a budget reaches last."""
+    """Take the validation examples from those to train on."""
     if not settings.validate_every:
         return split, ()
     size = min(settings.validation_size, max(1, len(split.train) // LARGEST_PART))
-    held_out, others = split.train[-size:], set(split.train[-size:])
-    train = tuple(example for example in split.train if example not in others)  # also none that repeats one of them
+    train, held_out = hold_out(split.train, size)
     if not train:
         raise DataError(
             f"{len(split.train)} examples to train on are too few to hold some out for validation: "

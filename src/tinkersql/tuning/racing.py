@@ -136,6 +136,11 @@ class HeldOut:
         """Completion tokens of each."""
         return [int((_weights(datum) != 0).sum()) for datum in self.datums]
 
+    @property
+    def prompts(self) -> list[int]:
+        """Prompt tokens of each; a Datum's input leaves out the last token of the completion."""
+        return [datum.model_input.length + 1 - length for datum, length in zip(self.datums, self.lengths, strict=True)]
+
     def measure(self, client: "tinker.TrainingClient") -> tuple[float, ...]:
         """The negative log-likelihood of each completion, in nats."""
         outputs = awaited(client.forward(list(self.datums), "cross_entropy"), Silent()).loss_fn_outputs

@@ -37,7 +37,9 @@ def train_to(
     Raises:
         Interrupted: Ctrl-C, after a checkpoint of every training at work has been saved.
     """
-    waiting = deque(cell for cell in cells if rung not in cell.measures or (rung == LAST and not cell.ended))
+    waiting = deque(
+        cell for cell in cells if rung not in cell.measures or (rung == LAST and not cell.ended and not cell.diverged)
+    )
     examples = sum(cell.examples_at(cell.step_at(rung)) - _examples_before(cell, rung) for cell in waiting)
     at_work: list[_Seat] = []
     with (
