@@ -129,6 +129,33 @@ def test_prune_shows_what_goes_and_keeps_the_final_one(run: tuple[Path, dict[str
     assert answer("prune", "--keep", 2, "--run", folder)["deleted"] == [], "nothing to ask about"
 
 
+def test_the_best_so_far_stays(run: tuple[Path, dict[str, str]]) -> None:
+    folder, paths = run
+    noted = RunFolder(folder)
+    for name, sampler in (("s1", None), ("s2", paths["sampler"])):
+        noted.add_checkpoint({"step": 1, "kind": "best", "state_path": paths[name], "sampler_path": sampler})
+    assert [c["path"] for c in answer("list", "--run", folder)["checkpoints"] if c["best"]] == [
+        paths["sampler"],
+        paths["s2"],
+    ]
+    assert "--force" in error_of(tinkersql("delete", paths["s2"], "--run", folder, "--yes"))
+    assert answer("prune", "--keep", 1, "--run", folder, "--yes")["deleted"] == [paths["s3"], paths["s1"]]
+
+
+def test_a_cell_of_a_sweep_shows_its_own(start_engine: Callable[..., Any], tmp_path: Path) -> None:
+    with start_engine(tmp_path / "store") as engine:
+        trained(engine)
+        mine = trained(engine)
+    cell = RunFolder.create(tmp_path / "cells", "mine")
+    cell.write_config(resolve("cpu", {}))
+    cell.store.rmdir()
+    cell.store.symlink_to(Path("..", "..", "store"))
+    assert answer("list", "--run", cell.path)["checkpoints"] == [], "nothing is on its record yet"
+    cell.add_checkpoint({"step": 1, "kind": "periodic", "state_path": mine["s1"], "sampler_path": None})
+    listed = answer("list", "--run", cell.path)["checkpoints"]
+    assert [c["path"] for c in listed] == list(reversed(mine.values()))
+
+
 @pytest.mark.slow
 def test_a_terminal_is_asked(run: tuple[Path, dict[str, str]]) -> None:
     folder, _ = run
@@ -188,21 +215,6 @@ def rest(engine: "RunningEngine") -> "tinker.RestClient":
     import tinker
 
     return tinker.RestClient(base_url=engine.base_url, api_key=engine.key)
-
-
-def test_rolling_saves_keep_the_newest_and_survive_what_is_gone(engine: "RunningEngine", rest: Any) -> None:
-    with engine.client() as service:
-        client = new_model(service, engine.model)
-        newest_first: list[str] = []
-        for step in range(1, 5):
-            newest_first.insert(0, client.save_state(f"step-{step}").result().path)
-            if step == 3:
-                rest.delete_checkpoint_from_tinker_path(newest_first[-1]).result()  # by somebody else
-            deleted = checkpoints.prune(rest, newest_first, keep=2)
-            assert deleted == ([newest_first[2]] if step == 4 else [])
-            newest_first = newest_first[:2]
-        left = [c.tinker_path for c in rest.list_checkpoints(client.model_id).result().checkpoints]
-    assert left == newest_first
 
 
 def test_all_pages_are_read(engine: "RunningEngine", rest: Any, monkeypatch: pytest.MonkeyPatch) -> None:

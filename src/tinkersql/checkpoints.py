@@ -25,6 +25,9 @@ PAGE = 100
 FINAL = "final"
 """The name of what a training ends with, and its kind in ``checkpoints.jsonl``."""
 
+BEST = "best"
+"""The kind in ``checkpoints.jsonl`` of what has the lowest validation loss so far; only the latest one counts."""
+
 TRAINING = "training"
 """The type of a checkpoint that training can go on from."""
 
@@ -43,6 +46,7 @@ class Saved:
         step: The optimizer steps taken until then, from the run's ``checkpoints.jsonl``; None where that does not say.
         latest: Whether training goes on from it: the last one on record, or else the newest of its training run.
         final: Whether its training ended with it, on record or by its name.
+        best: Whether it has the lowest validation loss on record: a training with patience may end with it.
     """
 
     path: str
@@ -54,6 +58,7 @@ class Saved:
     step: int | None
     latest: bool
     final: bool
+    best: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -105,10 +110,11 @@ class Shelf:
     place: Place
 
     def list(self) -> list[Saved]:
-        """All of them, newest first; of a run on a shared service only its own."""
+        """All of them, newest first; of a run on a shared service, or in a sweep's store, only its own."""
         run = self.place.run
         records = _records(run.path / "checkpoints.jsonl") if run else []
-        if run is None or self.place.settings.backend == "embedded":
+        # A store that is a link belongs to a sweep, whose trainings all save there.
+        if run is None or (self.place.settings.backend == "embedded" and not run.store.is_symlink()):
             found = list(_all_pages(self.rest))
         else:
             training_runs = dict.fromkeys(_training_run(path) for row in records for path in _paths(row))
@@ -155,37 +161,33 @@ def delete(rest: "tinker.RestClient", paths: Iterable[str]) -> list[str]:
     return deleted
 
 
-def prune(rest: "tinker.RestClient", newest_first: Sequence[str], keep: int) -> list[str]:
-    """Delete all but the first ``keep``, for a training that saves again and again; returns what was deleted.
-
-    Raises:
-        tinker.TinkerError: The service refuses, or cannot be reached.
-    """
-    return delete(rest, newest_first[keep:])
-
-
 def superfluous(newest_first: Sequence[Saved], keep: int) -> list[Saved]:
     """What `tinkersql checkpoints prune` deletes: of each training run and kind all but the newest ``keep``.
 
-    Those that a training ended with stay, however old they are.
+    Those that a training ended with, and the best of one, stay, however old they are.
     """
     seen: dict[tuple[str, str], int] = {}
     going = []
     for saved in newest_first:
         group = (saved.training_run, saved.kind)
         seen[group] = seen.get(group, 0) + 1
-        if seen[group] > keep and not saved.final:
+        if seen[group] > keep and not (saved.final or saved.best):
             going.append(saved)
     return going
 
 
 def irreplaceable(there: Sequence[Saved], going: Sequence[Saved]) -> list[tuple[Saved, str]]:
-    """What of ``going`` would be missed, and why: what a training ended with, and the last that it could go on from."""
+    """What of ``going`` would be missed, and why.
+
+    That is what a training ended with, the best that it has had, and the last that it could go on from.
+    """
     staying = {saved.training_run for saved in there if saved.kind == TRAINING and saved not in going}
     missed = []
     for saved in going:
         if saved.final:
             missed.append((saved, "its training ended with it"))
+        elif saved.best:
+            missed.append((saved, "it has the lowest validation loss of its training"))
         elif saved.kind == TRAINING and saved.training_run not in staying:
             missed.append((saved, "nothing else is left for its training to go on from"))
     return missed
@@ -203,6 +205,7 @@ def _described(found: "Sequence[tinker.types.Checkpoint]", records: Sequence[Map
     """Join what the service lists, newest first, with the run's own record."""
     on_record = {path: row for row in records for path in _paths(row)}
     last = next((row["state_path"] for row in reversed(records) if row.get("state_path")), None)
+    best = next((_paths(row) for row in reversed(records) if row.get("kind") == BEST), [])
     saved, with_latest = [], set()
     for checkpoint in found:
         path, kind = checkpoint.tinker_path, checkpoint.checkpoint_type
@@ -222,6 +225,7 @@ def _described(found: "Sequence[tinker.types.Checkpoint]", records: Sequence[Map
                 step=step if isinstance(step, int) else None,
                 latest=newest if last is None else path == last,
                 final=row.get("kind") == FINAL or path.rpartition("/")[2] == FINAL,
+                best=path in best,
             )
         )
     return saved

@@ -77,7 +77,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def to_toml(resolved: Resolved) -> str:
     """Every setting, with its source as a comment; `read_config` reads it back."""
-    lines = ["# The settings of this run; tinkersql run --config FILE repeats it.", ""]
+    lines = ["# The settings of this run; tinkersql run, or train, --config FILE repeats it.", ""]
     for name, entry in resolved.to_dict().items():
         # JSON's texts, numbers, truth values and arrays of texts are TOML's as well, but for one character.
         value = json.dumps(entry["value"], ensure_ascii=False).replace("\x7f", "\\u007f")
@@ -91,12 +91,5 @@ def _as(kind: type, value: Any, where: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        names = {
-            str: "a text",
-            int: "a whole number",
-            float: "a number",
-            bool: "true or false",
-            tuple: "a list of texts",
-        }
-        raise SettingsError(f"{where} must be {names[kind]}, and is {value!r}")
+        raise SettingsError(f"{where} must be {_WORDS[kind]}, and is {value!r}")
     return value

@@ -285,6 +285,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "--objective rl needs --from RUN: a model that writes no SQL yet earns no reward to learn from"
         )
+    if settings.objective == "rl" and settings.patience:
+        raise SettingsError("--patience: leave it out with --objective rl, which does not lower the validation loss")
     if settings.group_size < 2:
         raise SettingsError(
             f"--group-size {settings.group_size}: must be at least 2, for answers are compared within their group"

@@ -68,6 +68,20 @@ def test_reinforcement_counts_a_group_of_longest_answers_for_each_question() -> 
     assert estimate(backend("embedded"), work, rl).seconds is None
 
 
+def test_validations_are_counted() -> None:
+    tokens = types.ModelInput.from_ints([7] * 5)
+    weights = types.TensorData(data=[0.0, 0.0, 1.0, 1.0, 1.0], dtype="float32", shape=[5])  # after a prompt of three
+    held_out = [tinker.Datum(model_input=tokens, loss_fn_inputs={"weights": weights})] * 4
+    settings = replace(Settings(), tokens=0, batch_size=1, validate_every=3, validation_questions=2, max_tokens=10)
+    seven = Plan([datum(4)] * 7, settings)  # validated after steps 3, 6 and 7
+    work = work_of(seven, [9], 20, held_out)
+    assert work == Work(7, 28, prefill_tokens=9 + 3 * 6, sample_tokens=20 + 3 * 20, validation_tokens=3 * 20)
+    assert "60 tokens of validation" in str(hosted(work))
+    assert hosted(work).usd == pytest.approx(hosted(replace(work, train_tokens=88, validation_tokens=0)).usd)
+    never = replace(settings, validate_every=0)
+    assert work_of(Plan([datum(4)] * 7, never), [9], 20, held_out) == work_of(seven, [9], 20)
+
+
 def refusal(found: Estimate) -> str:
     with pytest.raises(SettingsError) as caught:
         confirm(found, Consent())

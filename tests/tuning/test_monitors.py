@@ -35,6 +35,7 @@ def test_tensorboard_shows_every_step_once_and_every_validation(settings, tmp_pa
     metrics, validations = folder.rows("metrics.jsonl"), folder.rows("validations.jsonl")
     assert scalars("train/loss") == [(row["step"], pytest.approx(row["loss"])) for row in metrics]
     assert scalars("train/learning_rate") == [(row["step"], pytest.approx(row["learning_rate"])) for row in metrics]
+    assert scalars("train/examples") == [(row["step"], row["examples"]) for row in metrics]
     assert scalars("validation/loss") == [(row["step"], pytest.approx(row["loss"])) for row in validations]
     assert len(metrics) == 12
 

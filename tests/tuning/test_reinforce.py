@@ -185,6 +185,15 @@ def test_the_map_of_the_start_s_data_does_not_go_with_other_data() -> None:
     assert resolve("cpu", {"start": "run", "data": "b.json"}, inherited=inherited).settings.map == ""
 
 
+def test_a_start_that_did_not_validate_is_not_validated_on_what_it_has_learnt(tmp_path: Path) -> None:
+    first = RunFolder.create(tmp_path, "first")
+    first.write_config(resolve("cpu", {"validate_every": 0}))
+    asked = {"objective": "rl", "start": str(first.path)}
+    assert resolve("cpu", asked, inherited=inherited(first.path)).settings.validate_every == 0
+    again = resolve("cpu", asked | {"validate_every": 5}, inherited=inherited(first.path))
+    assert again.settings.validate_every == 5
+
+
 def test_a_start_that_cannot_be_used(trainings: Trainings, whole: str) -> None:
     def start(path: Path, changes: dict) -> None:
         resolved = resolve("cpu", {"objective": "rl", "start": str(path), **changes}, inherited=inherited(path))

@@ -238,6 +238,8 @@ def test_patience_without_validation_makes_no_sense() -> None:
     with pytest.raises(SettingsError, match="give --validate-every STEPS as well"):
         resolve("exercise", {"patience": 2})
     assert resolve("exercise", {"patience": 2, "validate_every": 10}).settings.patience == 2
+    with pytest.raises(SettingsError, match="--patience: leave it out with --objective rl"):
+        resolve("cpu", {"patience": 2, "objective": "rl", "start": "runs/first"})
 
 
 @pytest.mark.slow

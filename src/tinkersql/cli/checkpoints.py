@@ -31,7 +31,7 @@ def list_(
     base_url: BaseUrlOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show each checkpoint: path, kind, step, size and time, and which one is a run's latest or final."""
+    """Show each checkpoint: path, kind, step, size and time, and which one is a run's latest, best or final."""
     with _place(run, store, backend, base_url).open() as shelf:
         found = shelf.list()
     if json:
@@ -68,7 +68,8 @@ def delete(
     backend: BackendOption = None,
     base_url: BaseUrlOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also what a training ended with, and the last one to go on from.")
+        bool,
+        typer.Option("--force", help="Also the best of a training, what it ended with, and the last to go on from."),
     ] = False,
     yes: YesOption = False,
     json: JsonOption = False,
@@ -96,7 +97,7 @@ def prune(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Delete the older checkpoints of each training run; what a training ended with stays."""
+    """Delete the older checkpoints of each training run; its best, and what it ended with, stay."""
     from tinkersql import checkpoints
 
     with _place(run, store, backend, base_url).open() as shelf:
@@ -132,7 +133,7 @@ def _print(found: "Sequence[Saved]") -> None:
         path = printable(saved.path)
         step = "" if saved.step is None else f"step {saved.step}"
         size = "" if saved.size_bytes is None else f"{saved.size_bytes / 2**20:.1f} MiB"
-        marks = " ".join(name for name in ("latest", "final") if getattr(saved, name))
+        marks = " ".join(name for name in ("latest", "best", "final") if getattr(saved, name))
         print(f"{path:<{width}}  {saved.kind:<8}  {size:>11}  {saved.time}  {step:<10}  {marks}".rstrip())
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,14 +36,16 @@ class Work:
     Attributes:
         steps: Optimizer steps.
         train_tokens: Input tokens of all datums.
-        prefill_tokens: Tokens of all prompts of evaluations.
+        prefill_tokens: Tokens of all prompts of evaluations and validations.
         sample_tokens: Tokens of all answers, if each were as long as it may be.
+        validation_tokens: Input tokens of all forward passes of validations.
     """
 
     steps: int
     train_tokens: int
     prefill_tokens: int = 0
     sample_tokens: int = 0
+    validation_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Estimate:
     def __str__(self) -> str:
         work = self.work
         parts = [f"{work.train_tokens:,} training tokens in {work.steps:,} steps"]
+        if work.validation_tokens:
+            parts.append(f"{work.validation_tokens:,} tokens of validation")
         if work.prefill_tokens:
             parts.append(f"{work.prefill_tokens:,} tokens of prompts")
             parts.append(f"at most {work.sample_tokens:,} of answers")
@@ -103,35 +107,49 @@ def expect(
     reporter: Reporter,
     prompts: Sequence[int] = (),
     max_tokens: int = 0,
+    held_out: "Sequence[tinker.Datum]" = (),
 ) -> Estimate:
-    """Estimate, show, and ask where it is more than the user has agreed to.
+    """Estimate, show, and ask where it is more than the user has agreed to; the arguments are those of `work_of`.
 
     Raises:
         SettingsError: It must be asked, and there is no terminal; or a price table cannot be read.
         Interrupted: The user does not agree.
     """
-    found = estimate(backend, work_of(plan, prompts, max_tokens), plan, consent.prices)
+    found = estimate(backend, work_of(plan, prompts, max_tokens, held_out), plan, consent.prices)
     reporter.say(f"  Expected: {found}")
     confirm(found, consent)
     return found
 
 
-def work_of(plan: Plan, prompts: Sequence[int] = (), max_tokens: int = 0) -> Work:
+def work_of(
+    plan: Plan, prompts: Sequence[int] = (), max_tokens: int = 0, held_out: "Sequence[tinker.Datum]" = ()
+) -> Work:
     """Count what a plan and the evaluations around it amount to; minutes count as all that the data holds.
 
     Args:
         plan: Of the training.
         prompts: Length in tokens of each prompt that will be answered, once for each time it is.
         max_tokens: The longest answer.
+        held_out: What each validation reads; the first ``validation_questions`` are asked as well.
     """
     steps = plan.steps or -(-plan.examples // plan.settings.batch_size)
     if plan.settings.objective == "rl":
-        return _work_of_reinforcement(plan, steps)
-    return Work(
-        steps=steps,
-        train_tokens=sum(datum.model_input.length for step in range(1, steps + 1) for datum in plan.batch(step)),
-        prefill_tokens=sum(prompts),
-        sample_tokens=len(prompts) * max_tokens,
+        work = _work_of_reinforcement(plan, steps)
+    else:
+        work = Work(
+            steps=steps,
+            train_tokens=sum(datum.model_input.length for step in range(1, steps + 1) for datum in plan.batch(step)),
+        )
+    # The last step is validated, too.
+    count = -(-steps // plan.settings.validate_every) if held_out and plan.settings.validate_every else 0
+    questions = held_out[: plan.settings.validation_questions]
+    return replace(
+        work,
+        prefill_tokens=work.prefill_tokens + sum(prompts) + count * _prompt_tokens(questions),
+        sample_tokens=work.sample_tokens
+        + len(prompts) * max_tokens
+        + count * len(questions) * plan.settings.max_tokens,
+        validation_tokens=count * sum(datum.model_input.length for datum in held_out),
     )
 
 
@@ -139,9 +157,14 @@ def _work_of_reinforcement(plan: Plan, steps: int) -> Work:
     """At most, with answers as long as they may be: a group for each question, of which the start reads one again."""
     longest, group = plan.settings.max_tokens, plan.settings.group_size
     datums = [datum for step in range(1, steps + 1) for datum in plan.batch(step)]
-    prompts = sum(1 + int((datum.loss_fn_inputs["weights"].to_numpy() == 0).sum()) for datum in datums)
+    prompts = _prompt_tokens(datums)
     answers = len(datums) * longest
     return Work(steps, group * (prompts + answers), 2 * prompts + answers, group * answers)
+
+
+def _prompt_tokens(datums: "Sequence[tinker.Datum]") -> int:
+    """Tokens of the prompts alone: those whose successor has no weight, and the last one before the completion."""
+    return sum(1 + int((datum.loss_fn_inputs["weights"].to_numpy() == 0).sum()) for datum in datums)
 
 
 def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = None) -> Estimate:
@@ -176,7 +199,8 @@ def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = Non
     price = load_prices(prices).get(backend.model)
     if price is None:
         return Estimate(backend.kind, work, None, None, f"price of {backend.model} unknown: --prices FILE tells it")
-    usd = price.of(work.train_tokens, work.prefill_tokens, work.sample_tokens)
+    # A forward pass costs at most what one with a gradient does.
+    usd = price.of(work.train_tokens + work.validation_tokens, work.prefill_tokens, work.sample_tokens)
     return Estimate(backend.kind, work, None, usd, f"prices of {price.origin}")
 
 

@@ -82,7 +82,8 @@ class _Watched(Diary):
     def step(self, row: Row) -> None:
         self.record.step(row)
         speed = row["tokens"] / row["seconds"] if row["seconds"] else 0.0
-        figures = {"loss": row["loss"], "learning_rate": row["learning_rate"], "tokens_per_second": speed}
+        numbers = {name: value for name, value in row.items() if name != "step" and isinstance(value, int | float)}
+        figures = {**numbers, "tokens_per_second": speed}
         self._log(row["step"], {f"train/{name}": value for name, value in figures.items()})
 
     def validated(self, row: Row) -> None:

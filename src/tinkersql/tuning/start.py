@@ -12,8 +12,9 @@ from tinkersql.settings import Settings
 
 WITH_THE_WEIGHTS = ("model", "backend", "base_url", "rank", "train_unembed", "template", "stops")
 """Settings that weights have for good."""
-WITH_THE_DATA = ("data", "map", "split", "test_size", "seed", "recipe")
-"""Settings that keep the earlier run's test questions out of the training, unless somebody says otherwise."""
+WITH_THE_DATA = ("data", "map", "split", "test_size", "seed", "recipe", "validate_every", "validation_size")
+"""Settings that keep the earlier run's test questions out of the training, and what it has learnt out of the
+validation, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Start:
     def bring(self, run: Path, store: Path) -> None:
         """Copy both from the store of the run in that folder to another embedded server's, which is not running yet.
 
-        So the new run needs the old one no more. The optimizer's state stays behind: training starts with a fresh one.
+        So the new run needs the old one no more. The optimizer's state comes along, since the server takes no
+        checkpoint that lacks a file; training starts with a fresh one all the same.
 
         Raises:
             RunError: They are not there, or the disk refuses.
@@ -59,7 +61,7 @@ class Start:
             model, kind, name = path.removeprefix("tinker://").replace(":", "_").split("/")
             old, new = RunFolder(run).store / model, store / model
             try:
-                shutil.copytree(old / kind / name, new / kind / name, ignore=lambda *_: ["optimizer.safetensors"])
+                shutil.copytree(old / kind / name, new / kind / name)
                 shutil.copy2(old / "run.json", new / "run.json")
             except (OSError, shutil.Error) as error:
                 reason = getattr(error, "strerror", None) or "an incomplete copy"

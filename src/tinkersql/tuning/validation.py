@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tinkersql.console import Silent
+from tinkersql.console import Reporter, Silent
 from tinkersql.corpus import Example
 from tinkersql.errors import DataError
 from tinkersql.evaluation import judge
@@ -15,6 +15,7 @@ from tinkersql.prompts import Prompts, completion_tokens, encode_within
 from tinkersql.settings import Settings
 from tinkersql.tuning.loop import Row
 from tinkersql.tuning.record import Record
+from tinkersql.waiting import awaited
 
 if TYPE_CHECKING:
     import tinker
@@ -37,6 +38,7 @@ class Validator:
         record: Deletes what a validation has saved.
         examples: Held out from training.
         datums: The same as Datums.
+        reporter: Told when the service lets a validation wait.
     """
 
     service: "tinker.ServiceClient"
@@ -47,6 +49,7 @@ class Validator:
     record: Record
     examples: Sequence[Example]
     datums: "Sequence[tinker.Datum]"
+    reporter: Reporter
 
     def measure(self, step: int) -> Row:
         """A line of ``validations.jsonl``.
@@ -55,7 +58,7 @@ class Validator:
         ``n_questions`` are answered with a query that means the same as a gold.
         """
         started = time.monotonic()
-        loss = self.client.forward(list(self.datums), "cross_entropy").result().metrics["loss:sum"]
+        loss = awaited(self.client.forward(list(self.datums), "cross_entropy"), self.reporter).metrics["loss:sum"]
         questions = self.examples[: self.settings.validation_questions]
         return {
             "step": step,
@@ -69,7 +72,7 @@ class Validator:
     def _right(self, questions: Sequence[Example], step: int) -> int:
         # A checkpoint that is deleted at once: an unnamed snapshot would take its place on the disk until the end.
         saving = self.client.save_weights_for_sampler(f"validation-{step:06d}", ttl_seconds=_SAMPLER_SECONDS)
-        path = saving.result().path
+        path = awaited(saving, self.reporter).path
         sampler = self.service.create_sampling_client(model_path=path).result()
         model = Model("validation", sampler, self.tokenizer, self.context_length)
         answers = [each.answer for each in attempt(model, PLAIN, self.settings, (), questions, Silent())]
@@ -141,8 +144,11 @@ def prepare(
     record: Record,
     held_out: Sequence[Example],
     done: Sequence[Row] = (),
+    reporter: Reporter | None = None,
 ) -> Validations | None:
     """The validations of a training, on the examples that fit the model's context; None where there are no examples.
+
+    ``reporter`` is told when the service lets a validation wait.
 
     Raises:
         DataError: None fits.
@@ -152,4 +158,5 @@ def prepare(
     examples, datums, _ = encode_within(tokenizer, Prompts(settings.template), held_out, 0, context_length)
     if not examples:
         raise DataError(f"no validation example fits the model's {context_length} tokens: use --validate-every 0")
-    return Validations(Validator(service, client, tokenizer, context_length, settings, record, examples, datums), done)
+    common = (service, client, tokenizer, context_length, settings, record)
+    return Validations(Validator(*common, examples, datums, reporter or Silent()), done)
