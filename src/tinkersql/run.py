@@ -114,7 +114,8 @@ def _exercise(
                 base = service.create_sampling_client(base_model=backend.model).result()
             if consent is not None:
                 prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
-                facts.expected = expect(backend, sitting.plan, consent, reporter, prompts, settings.max_tokens)
+                most = settings.max_tokens
+                facts.expected = expect(backend, sitting.plan, consent, reporter, prompts, most, sitting.held_out)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)

@@ -54,7 +54,7 @@ def train(
                 sitting = begin(folder, material, settings, backend, service, reporter, start)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)
-                expected = expect(backend, sitting.plan, consent, reporter)
+                expected = expect(backend, sitting.plan, consent, reporter, held_out=sitting.held_out)
                 result = _go_on(folder, sitting, result, backend, reporter)
                 result["cost"] = compare(expected, result["training"]["seconds"], result["training"]["tokens"])
                 folder.write_result(result)

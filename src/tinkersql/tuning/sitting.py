@@ -51,6 +51,11 @@ class Sitting:
     objective: Objective
     ended_at: int | None = None
 
+    @property
+    def held_out(self) -> "Sequence[tinker.Datum]":
+        """What validations measure; nothing without any."""
+        return self.validations.validator.datums if self.validations else ()
+
     def extend(self, steps: int) -> None:
         """Add steps to a training that has ended."""
         assert self.ended_at is not None
@@ -106,7 +111,9 @@ def begin(
     tokenizer = backend.tokenizer(client)
     record = Record(folder, backend.rest(), settings.keep_checkpoints)
     plan, examples = lay_out(record, material, settings, tokenizer, backend, reporter, start)
-    validations = prepare(service, client, tokenizer, backend.context_length, settings, record, material.held_out)
+    validations = prepare(
+        service, client, tokenizer, backend.context_length, settings, record, material.held_out, reporter=reporter
+    )
     objective = _objective(client, tokenizer, plan, examples, backend, start, reporter)
     return Sitting(client, tokenizer, plan, (), validations, record, objective)
 
@@ -170,7 +177,7 @@ def resume(
         record.forget_after(step)
     common = (service, client, tokenizer, backend.context_length, settings, record)
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
-    validations = prepare(*common, left.held_out, validated)
+    validations = prepare(*common, left.held_out, validated, reporter)
     objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
     return Sitting(client, tokenizer, plan, done, validations, record, objective, ended_at)
 
