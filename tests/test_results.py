@@ -105,6 +105,27 @@ def test_what_votes_gain_and_cost_is_read_from_results() -> None:
     assert f"`{result('votes')['command']}`" in text
 
 
+def test_what_reinforcement_gains_is_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/experiments.md").read_text("utf-8").split())
+    arms = result("reinforcement")["arms"]
+    names = {
+        "supervised": "golds",
+        "reinforced-0.0003": "then reinforcement learning",
+        "more-golds": "then more golds instead",
+    }
+    for arm, name in names.items():
+        r = arms[arm]["right"]
+        assert f"| {name} | {r['hits']} of {r['n']} | {r['rate']:.1%} | {r['low']:.1%} to {r['high']:.1%} |" in text
+    reinforced = arms["reinforced-0.0003"]
+    versus = reinforced["against_supervised"]
+    assert (
+        f"gained {versus['b_only']} questions and lost {versus['a_only']} (McNemar p = {versus['p_value']:.2f})" in text
+    )
+    minutes = reinforced["training"]["seconds"] / 60
+    assert f"{minutes:.0f} minutes for {reinforced['training']['examples']} questions" in text
+    assert arms["more-golds"]["training"]["seconds"] < 120
+
+
 def test_results_hold_no_rows_of_a_data_set() -> None:
     for path in (ROOT / "results").glob("*.json"):
         text = path.read_text("utf-8")
