@@ -18,7 +18,7 @@ from tinkersql import embedded, models
 from tinkersql.console import Reporter
 from tinkersql.errors import BackendError, ModelError, RunError, SettingsError
 from tinkersql.settings import HOSTED_MODEL, BackendKind, Settings
-from tinkersql.waiting import connection_trouble
+from tinkersql.waiting import connection_trouble, told_by
 
 if TYPE_CHECKING:
     import tinker
@@ -191,9 +191,7 @@ def _sdk_errors(base_url: str, comfort: str = "") -> Iterator[None]:
         trouble = connection_trouble(error)
         raise BackendError(f"the service at {base_url} is out of reach ({trouble}){comfort}") from error
     except tinker.TinkerError as error:
-        # The SDK appends its own internals to the service's words.
-        message = " ".join(str(error).split()).split(" for self.request_id")[0]
-        raise BackendError(f"the service at {base_url} failed: {message}{comfort}") from error
+        raise BackendError(f"the service at {base_url} failed: {told_by(error)}{comfort}") from error
 
 
 def _local_model(name: str, reporter: Reporter) -> models.Model:

@@ -80,6 +80,11 @@ def until(ready: Callable[[float], bool], reporter: Reporter) -> None:
             reporter.waiting("")
 
 
+def told_by(error: Exception) -> str:
+    """What a service says in an error of the SDK, on one line and without the internals that the SDK appends."""
+    return printable(str(error)).split(" for self.request_id")[0]
+
+
 def connection_trouble(error: BaseException) -> str:
     """Why a connection failed, in a few words."""
     import httpx

@@ -17,7 +17,8 @@ from tinkersql.errors import Interrupted
 from tinkersql.runs import now
 from tinkersql.tuning.loop import Loop, ctrl_c_noted
 from tinkersql.tuning.racing import LAST, RUNGS, Cell, HeldOut, Measure, divergence
-from tinkersql.tuning.sitting import in_one_line, resume
+from tinkersql.tuning.sitting import resume
+from tinkersql.waiting import told_by
 
 
 def train_to(
@@ -103,7 +104,7 @@ class _Seat:
         except tinker.RequestFailedError as error:
             if error.category is not tinker.types.RequestErrorCategory.User:
                 raise
-            diverged = in_one_line(error)  # a gradient that is not finite, for instance
+            diverged = told_by(error)[:200]  # a gradient that is not finite, for instance
         if diverged:
             self._note(diverged=diverged)
         if diverged or not goes_on:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tinkersql.backend import Backend
-from tinkersql.console import Reporter, printable
+from tinkersql.console import Reporter
 from tinkersql.corpus import Example
 from tinkersql.errors import RunError
 from tinkersql.prompts import Prompts, encode_within
@@ -20,7 +20,7 @@ from tinkersql.tuning.record import Left, Record, read, sha256_of_tokens, until
 from tinkersql.tuning.reinforce import Reinforcement
 from tinkersql.tuning.start import Start
 from tinkersql.tuning.validation import Validations, prepare
-from tinkersql.waiting import awaited
+from tinkersql.waiting import awaited, told_by
 
 if TYPE_CHECKING:
     import tinker
@@ -224,11 +224,6 @@ def _restored(
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
         except (tinker.BadRequestError, tinker.NotFoundError, tinker.RequestFailedError) as error:
             reporter.say(
-                f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({in_one_line(error)})"
+                f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({told_by(error)[:200]})"
             )
     return None
-
-
-def in_one_line(error: "tinker.TinkerError") -> str:
-    """What the service says, without the internals that the SDK appends."""
-    return printable(str(error)).split(" for self.request_id")[0][:200]
