@@ -28,6 +28,11 @@ def result(name: str) -> dict:
     return json.loads((ROOT / "results" / f"{name}.json").read_text("utf-8"))
 
 
+def exams_of(name: str, recipe: str) -> dict:
+    """What came of the exams after training with that recipe."""
+    return next(entry["exams"] for entry in result(name)["recipes"] if entry["recipe"] == recipe)
+
+
 def table(name: str) -> list[str]:
     """The rows of a run's table, as the documents show them."""
     return [
@@ -70,11 +75,20 @@ def test_the_gain_on_schemas_never_seen_is_read_from_results(document) -> None:
 
 def test_the_story_of_new_schemas_is_read_from_results() -> None:
     text = " ".join((ROOT / "docs/generalisation.md").read_text("utf-8").split())
-    [enriched, plain] = [entry["exams"] for entry in result("generalisation")["recipes"]]
-    [few_tables, _] = [entry["exams"] for entry in result("few-spare-tables")["recipes"]]
+    enriched, plain = (exams_of("generalisation", recipe) for recipe in (PRESETS["cpu"].recipe, "plain"))
+    few_tables, first = (exams_of(name, PRESETS["cpu"].recipe) for name in ("few-spare-tables", "first-rate"))
     before, after, earlier = ("{hits} of {n}".format(**e["novel"]["seeds"][0]) for e in (plain, enriched, few_tables))
     assert f"{before} novel questions, against {after} by the recipe" in text
-    assert f"It answered {earlier} novel questions." in text
+    assert f"It answered {earlier} novel questions at the first rate." in text
+    old = {exam: "{hits} of {n}".format(**first[exam]["seeds"][0]) for exam in EXAMS}
+    assert f"{old['novel']} novel questions, {old['in-distribution']} rows like those of training" in text
+    assert f"{old['spider']} of Spider's" in text
+    assert f"of the generated questions it answered {first['generated']['seeds'][0]['hits']}." in text
+    assert f"{100 * (enriched['table-disjoint']['mean'] - plain['table-disjoint']['mean']):.1f} points ahead" in text
+    for entry in result("tuning")["settings"]:
+        counts = ("{hits} of {n}".format(**entry["exams"][exam]) for exam in ("generated", "in-distribution"))
+        setting = f"| {entry['learning_rate']:g} | {entry['batch_size']} | {entry['questions_per_schema']} |"
+        assert f"{setting} {' | '.join(counts)} |" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
     [causes] = enriched["novel"]["causes"]
     assert max(causes, key=causes.__getitem__) == "unknown_name"  # "most often with a column that the table … lacks"
