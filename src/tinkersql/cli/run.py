@@ -71,6 +71,8 @@ def _print_summary(result: dict[str, Any], folder: Path) -> None:
         f"{t['seconds']:.0f} s at {t['tokens_per_second']:.0f} tokens/s"
     )
     console.print(f"Whole run: {result['seconds']:.0f} s, peak memory {result['peak_memory_mib'] / 1024:.1f} GiB")
+    if result["cost"]:
+        console.print(f"Training was {result['cost']['summary']}")
     for suite, models in result["suites"].items():
         _print_suite(console, folder, suite, models)
     console.print(f"Report: {folder / 'report.html'}", soft_wrap=True)

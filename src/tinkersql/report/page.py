@@ -161,6 +161,7 @@ def _facts(run: RunFiles) -> list[tuple[str, str, list[str]]]:
         ("Data", f"{data.get('source', 'unknown')}{sizes}", _lines(sha256=data.get("sha256"))),
         ("Backend", backend.get("kind", "unknown"), _lines(model=backend.get("model"))),
         ("Made by", f"tinkersql {version}{sdk}{f', preset {preset}' if preset else ''}", []),
+        *([("Estimate", result["cost"]["summary"], [])] if result.get("cost") else []),
         ("Repeat it", "", _lines(result.get("command") or run.config.get("command"))),
     ]
 
