@@ -43,9 +43,6 @@ _THROUGH: dict[Kind, str] = {
 }
 
 
-_ADVICE: dict[Kind, str] = {"gguf": "--quantization f16 rounds less; "}
-
-
 @dataclass(frozen=True, slots=True)
 class Exam:
     """The questions of a verification, and how they are put.
@@ -144,7 +141,7 @@ def verify(
         raise ModelError(
             f"verification failed: only {compared['same']} of {compared['n']} answers are those of the original "
             f"(which has {right['original']} right, the export {right['exported']}); "
-            f"nothing is kept ({_ADVICE.get(kind, '')}--no-verify keeps it)"
+            f"nothing is kept (--no-verify keeps it)"
         )
     return {"logits": logits, "answers": {"through": _THROUGH[kind], **compared}}
 
