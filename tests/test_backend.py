@@ -17,6 +17,12 @@ from tinkersql.errors import BackendError, ModelError, SettingsError
 from tinkersql.settings import resolve
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path) -> None:
+    """Whatever is written beside a store of no name is written here."""
+    monkeypatch.chdir(tmp_path)
+
+
 def failure(monkeypatch, key: str | None, **changes) -> Exception:
     """The error with which `connect` ends for these settings."""
     monkeypatch.delenv("TINKER_API_KEY", raising=False)

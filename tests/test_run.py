@@ -242,6 +242,16 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny
     assert (folder / "predictions-tuned.jsonl").read_bytes() == (whole / "predictions-tuned.jsonl").read_bytes()
 
 
+def test_a_run_that_has_ended_is_not_resumed(finished) -> None:
+    folder, _, _ = finished
+    before = (folder / "result.json").read_bytes()
+    again = [sys.executable, "-m", "tinkersql", "run", "--resume", str(folder)]
+    refused = subprocess.run(again, capture_output=True, text=True, timeout=120)
+    assert refused.returncode == 1
+    assert "this run has come to its end" in refused.stderr.splitlines()[-1]
+    assert (folder / "result.json").read_bytes() == before
+
+
 def test_a_run_at_work_is_left_alone_by_another_process(tmp_path, tiny_model) -> None:
     child, folder = start_training(tmp_path, tiny_model)
     again = [sys.executable, "-m", "tinkersql", "run", "--resume", str(folder)]

@@ -82,6 +82,8 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
         settings = folder.read_settings()
         if settings.start:
             raise RunError(f"{path}: begun by tinkersql train from another run; go on with tinkersql train --resume")
+        if folder.read_result().get("memory"):  # what is measured last
+            raise RunError(f"{path}: this run has come to its end; tinkersql eval --run {path} measures it again")
         backends.check(settings)
         check_monitors(settings)
         facts = _Facts.restored(folder)
