@@ -235,6 +235,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny
     assert (folder / "predictions-base.jsonl").stat().st_mtime_ns == asked_before
     for key in ("comparisons", "memory"):
         assert result[key] == expected[key]
+    assert "--resume" not in result["command"]
+    assert result["cost"]["tokens"] < result["training"]["tokens"]  # of this sitting alone
     for name, figures in expected["evaluations"].items():
         assert result["evaluations"][name]["verdicts"] == figures["verdicts"]
     assert result["suites"].keys() == expected["suites"].keys()

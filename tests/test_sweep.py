@@ -205,7 +205,7 @@ def test_a_cell_is_a_run_like_any_other(sweeps: Sweeps, whole: dict) -> None:
     _, asked = evaluate(Request(run=path, suite="exercise", limit=2), sweeps.folder / "asked", Silent())
     assert asked["evaluations"]["tuned"]["n"] == 2
     with pytest.raises(RunError, match="a sweep; go on with tinkersql sweep --resume"):
-        resume_training(sweeps.folder / "whole", 0, Silent())
+        resume_training(sweeps.folder / "whole", 0, Silent(), Consent())
     assert whole["train_with"] == f"tinkersql train --config {path / 'config.toml'}"
     assert f"learning_rate = {whole['cells'][0]['learning_rate']}" in (path / "config.toml").read_text()
 

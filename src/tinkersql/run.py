@@ -21,11 +21,11 @@ from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
 from tinkersql.prompts import Prompts, encode_prompt
-from tinkersql.runs import RunFolder, made, now
+from tinkersql.runs import RunFolder, command_line, made, now
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning import Material, begin, check_monitors, gather, introduce, is_begun
 from tinkersql.tuning import resume as resume_training
-from tinkersql.tuning.cost import Consent, Estimate, compare, expect
+from tinkersql.tuning.cost import Consent, compare, expect
 
 
 def run(
@@ -69,8 +69,13 @@ def run(
         raise
 
 
-def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter, consent: Consent) -> tuple[RunFolder, dict[str, Any]]:
     """Go on with an exercise that was stopped; what was measured before training is not measured again.
+
+    Args:
+        path: The run folder.
+        reporter: Shows what goes on.
+        consent: What the user has agreed to beforehand.
 
     Raises:
         TinkersqlError: Whatever a user can mend; the run can be resumed again.
@@ -91,7 +96,7 @@ def resume(path: Path, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
         if facts.data.get("sha256", material.data.sha256) != material.data.sha256:
             raise RunError(f"{settings.data}: changed since the run began; put the old data back, or start a new run")
         facts.data = material.facts | facts.data
-        return _exercise(folder, settings, material, facts, reporter)
+        return _exercise(folder, settings, material, facts, reporter, consent)
 
 
 def _exercise(
@@ -100,9 +105,9 @@ def _exercise(
     material: Material,
     facts: "_Facts",
     reporter: Reporter,
-    consent: Consent | None = None,
+    consent: Consent,
 ) -> tuple[RunFolder, dict[str, Any]]:
-    """Measure, train, measure again; without ``consent``, which a resumed run has had, nothing is estimated."""
+    """Estimate what is left, measure, train, measure again."""
     suites, split = suites_of(settings.suites), material.split
     try:
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
@@ -114,10 +119,10 @@ def _exercise(
                     sitting = begin(folder, material, settings, backend, service, reporter)
                 facts.data["trained_on"] = len(sitting.plan.datums)
                 base = service.create_sampling_client(base_model=backend.model).result()
-            if consent is not None:
-                prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
-                most = settings.max_tokens
-                facts.expected = expect(backend, sitting.plan, consent, reporter, prompts, most, sitting.held_out)
+            plan, most, held_out = sitting.plan, settings.max_tokens, sitting.held_out
+            done = len(sitting.done) if sitting.ended_at is None else plan.steps or 0
+            prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
+            expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)
@@ -132,7 +137,7 @@ def _exercise(
                 reporter.heading("Training")
                 with facts.phase("train") as phase:
                     training = sitting.train(reporter)
-                    facts.training = training.to_dict()
+                    facts.training, facts.cost = training.to_dict(), compare(expected, training, sitting.done)
                     phase["tokens"] = training.tokens
                 folder.write_result(facts.to_dict())
                 with facts.phase("save"):
@@ -164,6 +169,7 @@ class _Facts:
     name: str
     preset: str
     created: str = field(default_factory=now)
+    command: str = field(default_factory=command_line)
     started: float = field(default_factory=time.monotonic)
     data: dict[str, Any] = field(default_factory=dict)
     backend: Backend | None = None
@@ -172,7 +178,7 @@ class _Facts:
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     memory: dict[str, Any] | None = None
-    expected: Estimate | None = None
+    cost: dict[str, Any] | None = None
     phases: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
@@ -181,9 +187,10 @@ class _Facts:
         result = folder.read_result()
         facts = cls(folder.path.name, result.get("preset", ""))
         facts.created = result.get("created", facts.created)
+        facts.command = result.get("command", facts.command)
         facts.started -= result.get("seconds", 0.0)
         facts.data = result.get("data", {})
-        facts.training = result.get("training")
+        facts.training, facts.cost = result.get("training"), result.get("cost")
         facts.phases = result.get("phases", [])
         for name, figures in result.get("evaluations", {}).items():
             if name.startswith("base"):
@@ -212,6 +219,7 @@ class _Facts:
         return {
             "name": self.name,
             **made(self.created, self.started),
+            "command": self.command,
             "preset": self.preset,
             "backend": {"kind": backend.kind, "model": backend.model} if backend else None,
             "model": backend.provenance if backend else None,
@@ -221,14 +229,10 @@ class _Facts:
             "memory": self.memory,
             "comparisons": [self._compare(a, b) for a, b in pairs if b in self.rights],
             "training": self.training,
-            "cost": self._cost(),
+            "cost": self.cost,
             "phases": self.phases,
             "peak_memory_mib": _peak_memory_mib(),
         }
-
-    def _cost(self) -> dict[str, Any] | None:
-        done = self.training
-        return compare(self.expected, done["seconds"], done["tokens"]) if self.expected and done else None
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
         right_a, right_b = self.rights[a], self.rights[b]

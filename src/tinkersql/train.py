@@ -54,24 +54,21 @@ def train(
                 sitting = begin(folder, material, settings, backend, service, reporter, start)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)
-                expected = expect(backend, sitting.plan, consent, reporter, held_out=sitting.held_out)
-                result = _go_on(folder, sitting, result, backend, reporter)
-                result["cost"] = compare(expected, result["training"]["seconds"], result["training"]["tokens"])
-                folder.write_result(result)
-                return folder, result
+                return folder, _go_on(folder, sitting, result, backend, consent, reporter)
         except BaseException:
             if not folder.rows("metrics.jsonl"):
                 folder.discard()  # a run without a step leaves nothing behind
             raise
 
 
-def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) -> tuple[RunFolder, dict[str, Any]]:
     """Resume the training of a run from its last checkpoint, or extend one that has ended.
 
     Args:
         path: The run folder.
         more_steps: How many steps to add to a training that has ended.
         reporter: Shows what goes on.
+        consent: What the user has agreed to beforehand.
 
     Raises:
         TinkersqlError: Whatever a user can mend; the training can be resumed again.
@@ -98,22 +95,30 @@ def resume(path: Path, more_steps: int, reporter: Reporter) -> tuple[RunFolder, 
                 reporter.say(
                     "  The evaluations of this run are of its old weights; tinkersql eval measures the new ones"
                 )
-            result = _go_on(folder, sitting, result, backend, reporter)
+            result = _go_on(folder, sitting, result, backend, consent, reporter)
             result["seconds"] = before.get("seconds", 0.0) + time.monotonic() - started
             folder.write_result(result)
             return folder, result
 
 
 def _go_on(
-    folder: RunFolder, sitting: Sitting, result: dict[str, Any], backend: Backend, reporter: Reporter
+    folder: RunFolder,
+    sitting: Sitting,
+    result: dict[str, Any],
+    backend: Backend,
+    consent: Consent,
+    reporter: Reporter,
 ) -> dict[str, Any]:
-    """Train to the end and keep what came of it."""
+    """Estimate what is left, train to the end, and keep what came of it."""
+    left = {"held_out": sitting.held_out, "done": len(sitting.done)}
+    expected = expect(backend, sitting.plan, consent, reporter, **left)
     reporter.heading("Training")
     training = sitting.train(reporter)
     result |= {
         "backend": {"kind": backend.kind, "model": backend.model},
         "model": dict(backend.provenance),
         "training": training.to_dict(),
+        "cost": compare(expected, training, sitting.done),
         "finished": now(),
     }
     folder.write_result(result)  # before the end is noted, after which no training would write it

@@ -22,6 +22,7 @@ from tinkersql.errors import Interrupted, SettingsError
 from tinkersql.settings import Settings
 from tinkersql.tuning import cost
 from tinkersql.tuning.cost import Consent, Estimate, Work, calibrate, compare, confirm, estimate, work_of
+from tinkersql.tuning.loop import Training
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.prices import load_prices
 
@@ -241,10 +242,25 @@ def test_a_table_with_a_mistake(text: str | None, said: str, tmp_path: Path) -> 
     assert "\n" not in str(caught.value)
 
 
+def took(seconds: float, tokens: int) -> Training:
+    return Training(8, 2, 1.0, 0.5, seconds, tokens, 4, tokens / seconds)
+
+
 def test_the_truth_is_put_beside_the_estimate() -> None:
-    record = compare(Estimate("embedded", WORK, 720.0, None, "measured"), seconds=780.0, tokens=2_000_000)
+    record = compare(Estimate("embedded", WORK, 720.0, None, "measured"), took(780.0, 2_000_000))
     assert record["summary"] == "estimated 12 min, took 13 min: 8% more"
     assert record["error"] == pytest.approx(1 / 12)
     assert json.loads(json.dumps(record)) == record
-    assert "5% less" in compare(Estimate("embedded", WORK, 100.0, None, ""), 95.0, 1)["summary"]
-    assert compare(hosted(), 50.0, 1_999)["summary"] == "estimated 2,000,000 training tokens, took 1,999"
+    assert "5% less" in compare(Estimate("embedded", WORK, 100.0, None, ""), took(95.0, 1))["summary"]
+    assert compare(hosted(), took(50.0, 1_999))["summary"] == "estimated 2,000,000 training tokens, took 1,999"
+
+
+def test_what_is_done_is_neither_estimated_nor_compared() -> None:
+    small, held_out = plan([5, 6, 7, 8]), [datum(3)]
+    small.settings = replace(small.settings, validate_every=2)
+    assert [work_of(small, done=done).train_tokens for done in range(5)] == [26, 21, 15, 8, 0]
+    assert [work_of(small, done=done).steps for done in range(5)] == [4, 3, 2, 1, 0]
+    assert [work_of(small, held_out=held_out, done=done).validation_tokens for done in range(5)] == [6, 6, 3, 3, 0]
+    done = [{"tokens": 300, "elapsed": 4.0}, {"tokens": 700, "elapsed": 30.0}]
+    record = compare(Estimate("embedded", WORK, 10.0, None, ""), took(40.0, 2_000), done)
+    assert (record["seconds"], record["tokens"], record["error"]) == (10.0, 1_000, 0.0)

@@ -25,7 +25,7 @@ def test_tensorboard_shows_every_step_once_and_every_validation(settings, tmp_pa
 
     with pytest.raises(Death):
         train(settings(steps=12, monitors="tensorboard"), tmp_path, "run", Person(16), Consent())
-    folder, _ = resume(tmp_path / "run", 0, Silent())
+    folder, _ = resume(tmp_path / "run", 0, Silent(), Consent())
     shown = EventAccumulator(str(folder.path / "tensorboard"))
     shown.Reload()
 
@@ -67,7 +67,7 @@ def test_a_resumed_training_goes_on_in_the_same_wandb_run(settings, tmp_path, mo
     with pytest.raises(Death):
         train(settings(steps=12, monitors="wandb"), tmp_path, "run", Person(16), Consent())
     monkeypatch.setenv("WANDB_PROJECT", "elsewhere")
-    folder, _ = resume(tmp_path / "run", 0, Silent())
+    folder, _ = resume(tmp_path / "run", 0, Silent(), Consent())
     ours = json.loads((folder.path / "wandb.json").read_text())
     assert ours["project"] == "ponds"
     kept = sorted((folder.path / "wandb").glob(f"offline-run-*/run-{ours['id']}.wandb"))
@@ -90,7 +90,7 @@ def test_a_monitor_that_fails_does_not_end_the_training(settings, tmp_path) -> N
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["settings"]["monitors"]["value"] = "tensorboard"
     (tmp_path / "run" / "config.json").write_text(json.dumps(config))
-    _, result = resume(tmp_path / "run", 0, person)
+    _, result = resume(tmp_path / "run", 0, person, Consent())
     assert result["training"]["steps"] == 4
     assert len([line for line in person.said if line.startswith("tensorboard failed and is told nothing more")]) == 1
 

@@ -142,7 +142,7 @@ def test_held_out_examples_are_not_trained_on(settings, tmp_path) -> None:
 def test_a_killed_training_goes_on_the_same(engine, settings, whole, tmp_path, dies_at: int) -> None:
     with pytest.raises(Death):
         train(settings(), tmp_path, "run", Person(dies_at), Consent())
-    resume(tmp_path / "run", 0, Silent())
+    resume(tmp_path / "run", 0, Silent(), Consent())
     assert_same(engine, RunFolder.open(tmp_path / "run"), whole)
 
 
@@ -155,7 +155,7 @@ def test_death_between_saving_the_best_and_noting_it_loses_nothing(engine, setti
     folder.write_rows("validations.jsonl", folder.rows("validations.jsonl")[:-1])
     with (folder.path / "validations.jsonl").open("a") as file:
         file.write('{"step": 8, "lo')
-    resume(folder.path, 0, Silent())
+    resume(folder.path, 0, Silent(), Consent())
     assert_same(engine, folder, whole)
 
 
@@ -185,17 +185,17 @@ def test_patience_ends_early_with_the_best_weights_and_can_be_extended(engine, s
     assert weights(engine, folder.tuned_model()) == weights(engine, shorter.tuned_model())
 
     with pytest.raises(OSError, match="its training has come to its end"):
-        resume(folder.path, 0, Silent())
+        resume(folder.path, 0, Silent(), Consent())
     shutil.copytree(folder.path, tmp_path / "killed")  # shares the checkpoints, and so deletes none
-    resume(folder.path, 3, Silent())
+    resume(folder.path, 3, Silent(), Consent())
     steps = folder.rows("metrics.jsonl")
     assert [row["step"] for row in steps] == [*range(1, best["step"] + 4)]
     assert steps[-1]["examples"] == 2 * len(steps)
     assert [leg["kept"] for leg in json.loads((folder.path / "plan.json").read_text())["legs"]] == [best["step"], None]
     with pytest.raises(Death):
-        resume(tmp_path / "killed", 3, Person(2 * best["step"] + 2))
+        resume(tmp_path / "killed", 3, Person(2 * best["step"] + 2), Consent())
     again = RunFolder.open(tmp_path / "killed")
-    resume(again.path, 0, Silent())
+    resume(again.path, 0, Silent(), Consent())
     assert_same(engine, again, folder)
 
 
@@ -220,7 +220,7 @@ def test_ctrl_c_before_a_validation_leaves_it_to_the_next_sitting(engine, settin
         train(settings(), tmp_path, "stopped", Impatient(), Consent())
     stopped = RunFolder.open(tmp_path / "stopped")
     assert [row["step"] for row in stopped.rows("validations.jsonl")] == [4]
-    resume(stopped.path, 0, Silent())
+    resume(stopped.path, 0, Silent(), Consent())
     assert_same(engine, stopped, whole)
 
 
@@ -231,7 +231,7 @@ def test_changed_validation_examples_are_refused(settings, tmp_path) -> None:
     assert len(read_file(held_out)) == 4
     held_out.write_text(held_out.read_text().replace("pond", "lake"))
     with pytest.raises(OSError, match=r"held-out.jsonl: changed since training began"):
-        resume(tmp_path / "run", 0, Silent())
+        resume(tmp_path / "run", 0, Silent(), Consent())
 
 
 def test_patience_without_validation_makes_no_sense() -> None:

@@ -1,57 +1,30 @@
 """``tinkersql run``: the whole exercise."""
 
 import json as jsonlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from tinkersql.cli.options import ResultOption
-from tinkersql.cli.settings import (
-    ABOUT_WEIGHTS,
-    ConfigOption,
-    NameOption,
-    PresetOption,
-    PricesOption,
-    ResumeOption,
-    RunsOption,
-    SpendOption,
-    YesOption,
-    alone,
-    with_settings,
-)
+from tinkersql.cli.settings import ABOUT_WEIGHTS, ResumeOption, Wanted, with_settings
 from tinkersql.cli.tables import print_comparisons, print_evaluations
-from tinkersql.config_file import request
 from tinkersql.console import Terminal, printable
 
 _SIDE_BY_SIDE = 10
 """Of a suite with more questions only the figures are printed."""
 
 
-def _run(
-    given: Mapping[str, Any],
-    *,
-    resume: ResumeOption = None,
-    config: ConfigOption = None,
-    preset: PresetOption = None,
-    name: NameOption = None,
-    runs: RunsOption = None,
-    yes: YesOption = False,
-    spend: SpendOption = 1.0,
-    prices: PricesOption = None,
-    json: ResultOption = False,
-) -> None:
+def _run(wanted: Wanted, *, resume: ResumeOption = None, json: ResultOption = False) -> None:
     """Fine-tune and prove it: measure the base model, train, measure again, try novel schemas, write a report."""
-    alone(resume, given, config=config, preset=preset, runs=runs, name=name)
     from tinkersql import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
-    from tinkersql.tuning.cost import Consent
 
     if resume is not None:
-        folder, result = main_path.resume(resume, Terminal())
+        wanted.check_resume()
+        folder, result = main_path.resume(resume, Terminal(), wanted.consent())
     else:
-        asked = request(config, given, preset, runs, name)
-        folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal(), Consent(spend, yes, prices))
+        asked = wanted.request()
+        folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal(), wanted.consent())
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))
     else:

@@ -2,29 +2,25 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tinkersql.cli.options import BackendOption, BaseUrlOption, MapOption, StopOption, TemplateOption, line_breaks
 from tinkersql.cli.options import mapping as joined
+from tinkersql.config_file import Request, request
 from tinkersql.errors import SettingsError
 from tinkersql.settings import OF_REINFORCEMENT, PRESETS
 
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="A TOML file of settings; options of the command line come first.")
-]
-PresetOption = Annotated[str | None, typer.Option(help="'cpu' (the default) or 'exercise', the course's own values.")]
+if TYPE_CHECKING:
+    from tinkersql.tuning.cost import Consent
+
 ResumeOption = Annotated[
     Path | None, typer.Option("--resume", help="Go on with the run in this folder, exactly where it stopped.")
 ]
-YesOption = Annotated[bool, typer.Option("--yes", help="Start without asking, whatever it costs.")]
-SpendOption = Annotated[float, typer.Option("--spend", min=0, help="So many US dollars may be spent without asking.")]
-PricesOption = Annotated[Path | None, typer.Option("--prices", help="A TOML file of a service's prices.")]
-NameOption = Annotated[str | None, typer.Option(help="The run folder's name; a date and time by default.")]
-RunsOption = Annotated[Path | None, typer.Option(help="Where run folders lie; 'runs' by default.")]
 
 
 def _option(kind: Any, text: str, name: str = "") -> Any:
@@ -89,40 +85,83 @@ ABOUT_WEIGHTS = ("objective", "start", *OF_REINFORCEMENT)
 """Of no use to a command that begins with the base model."""
 
 
+COMMON: dict[str, Any] = {
+    "config": _option(Path, "A TOML file of settings; options of the command line come first."),
+    "preset": _option(str, "'cpu' (the default) or 'exercise', the course's own values."),
+    "name": _option(str, "The run folder's name; a date and time by default."),
+    "runs": _option(Path, "Where run folders lie; 'runs' by default."),
+    "yes": Annotated[bool, typer.Option("--yes", help="Start without asking, whatever it costs.")],
+    "spend": Annotated[float | None, typer.Option(min=0, help="So many US dollars may be spent without asking. [1]")],
+    "prices": _option(Path, "A TOML file of a service's prices."),
+}
+"""What every command that trains is told beside its settings, by parameter name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a command that trains was told: settings by their name, and `COMMON`; None and False stand for not given."""
+
+    given: Mapping[str, Any]
+    config: Path | None
+    preset: str | None
+    name: str | None
+    runs: Path | None
+    yes: bool
+    spend: float | None
+    prices: Path | None
+
+    def request(
+        self, inherit: Callable[[Path], Mapping[str, Any]] | None = None, changes: Mapping[str, Any] | None = None
+    ) -> Request:
+        """The settings and the place of the run, with ``changes`` over what was given; see `config_file.request`."""
+        return request(self.config, {**self.given, **(changes or {})}, self.preset, self.runs, self.name, inherit)
+
+    def consent(self) -> "Consent":
+        """What may be spent without asking."""
+        from tinkersql.tuning.cost import USD_LIMIT, Consent  # imports the SDK
+
+        return Consent(USD_LIMIT if self.spend is None else self.spend, self.yes, self.prices)
+
+    def check_resume(self, **others: Any) -> None:
+        """What is resumed has its own settings and its own place.
+
+        Raises:
+            SettingsError: One of these was given, or one of ``others``, which the command has beside them.
+        """
+        own = {"config": self.config, "preset": self.preset, "name": self.name, "runs": self.runs, **others}
+        chosen = [*self.given, *(name for name, value in own.items() if value is not None)]
+        if chosen:
+            raise SettingsError(f"--resume goes on with its own settings: leave --{chosen[0].replace('_', '-')} out")
+
+
 def with_settings(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
-    """Give a command all of `OPTIONS`, but those in ``without``.
+    """Give a command all of `OPTIONS`, but those in ``without``, and `COMMON`.
 
     Args:
-        command: Its first argument takes what the user gave, by setting name; the others are options of its own.
+        command: Its first argument takes a `Wanted`; the others are options of its own.
         without: Names in `OPTIONS`.
     """
     options = {name: kind for name, kind in OPTIONS.items() if name not in without}
-    own = list(inspect.signature(command).parameters.values())[1:]
+    own = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for parameter in list(inspect.signature(command).parameters.values())[1:]
+    ]
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in options.items()
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "yes" else None, annotation=kind
+        )
+        for name, kind in (options | COMMON).items()
     ]
 
     @wraps(command)
     def wrapped(**values: Any) -> None:
         given = {name: values.pop(name) for name in options}
-        command(_as_settings(given), **values)
+        common = {name: values.pop(name) for name in COMMON}
+        command(Wanted(_as_settings(given), **common), **values)
 
-    own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     wrapped.__signature__ = inspect.Signature([*added, *own])  # pyright: ignore[reportAttributeAccessIssue]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in [*added, *own]}
     return wrapped
-
-
-def alone(resume: Path | None, given: Mapping[str, Any], **others: Any) -> None:
-    """A run that is resumed has its own settings.
-
-    Raises:
-        SettingsError: ``--resume`` stands beside other settings, or beside one of ``others``.
-    """
-    chosen = [*given, *(name for name, value in others.items() if value is not None)]
-    if resume is not None and chosen:
-        raise SettingsError(f"--resume goes on with its own settings: leave --{chosen[0].replace('_', '-')} out")
 
 
 def _as_settings(given: dict[str, Any]) -> Mapping[str, Any]:

@@ -9,22 +9,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tinkersql.cli.settings import (
-    ABOUT_EVALUATION,
-    ABOUT_VALIDATION,
-    ABOUT_WEIGHTS,
-    ConfigOption,
-    NameOption,
-    PresetOption,
-    PricesOption,
-    RunsOption,
-    SpendOption,
-    YesOption,
-    alone,
-    with_settings,
-)
+from tinkersql.cli.settings import ABOUT_EVALUATION, ABOUT_VALIDATION, ABOUT_WEIGHTS, Wanted, with_settings
 from tinkersql.cli.tables import print_sweep
-from tinkersql.config_file import request
 from tinkersql.console import Terminal
 from tinkersql.errors import SettingsError
 
@@ -36,9 +22,12 @@ _LISTS: dict[str, tuple[str, Callable[[str], Any], str]] = {
 }
 """What varies: the separator, how a value is read, and what it looks like."""
 
+_ALIKE = {"validate_every": 0, "patience": 0, "monitors": ""}
+"""A sweep measures all cells alike, at the same part of the budget; a configuration file may be that of a training."""
+
 
 def _sweep(
-    given: Mapping[str, Any],
+    wanted: Wanted,
     *,
     learning_rates: Annotated[str | None, typer.Option(help="Adam's rates to try, with commas.")] = None,
     batch_sizes: Annotated[str | None, typer.Option(help="Batch sizes to try, with commas.")] = None,
@@ -54,13 +43,6 @@ def _sweep(
         int | None, typer.Option(help="Of these, so many are asked of each trained model. [50]")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the sweep in this folder.")] = None,
-    config: ConfigOption = None,
-    preset: PresetOption = None,
-    name: NameOption = None,
-    runs: RunsOption = None,
-    yes: YesOption = False,
-    spend: SpendOption = 1.0,
-    prices: PricesOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print sweep.json on standard output.")] = False,
 ) -> None:
     """Train with several learning rates, batch sizes and recipes side by side, and rank them; losers stop early.
@@ -69,27 +51,18 @@ def _sweep(
     """
     lists = {"learning_rates": learning_rates, "batch_sizes": batch_sizes, "recipes": recipes, "seeds": seeds}
     options = {"side_by_side": side_by_side, "held_out": held_out, "questions": questions}
-    alone(resume, given, config=config, preset=preset, name=name, runs=runs, **lists, **options)
-    combinations = list(_combinations(lists, given))
-    # A sweep measures all cells alike, at the same part of the budget; a configuration file may be that of a training.
-    given = {**given, "validate_every": 0, "patience": 0, "monitors": ""}
-    base = request(config, given, preset, runs, name)
-    cells = [request(config, {**given, **each}, preset, runs, name).resolved for each in combinations]
     from tinkersql import sweep as main_path  # imports torch and the SDK: --help need not wait for it
-    from tinkersql.tuning.cost import Consent
 
     if resume is not None:
+        wanted.check_resume(**lists, **options)
         folder, result = main_path.resume(resume, Terminal())
     else:
-        chosen = {key: value for key, value in options.items() if value is not None}
+        combinations = list(_combinations(lists, wanted.given))
+        base = wanted.request(changes=_ALIKE)
+        cells = [wanted.request(changes=_ALIKE | each).resolved for each in combinations]
+        chosen = main_path.Options(**{key: value for key, value in options.items() if value is not None})
         folder, result = main_path.sweep(
-            base.resolved,
-            cells,
-            main_path.Options(**chosen),
-            base.runs,
-            base.name,
-            Terminal(),
-            Consent(spend, yes, prices),
+            base.resolved, cells, chosen, base.runs, base.name, Terminal(), wanted.consent()
         )
     if json:
         print(jsonlib.dumps(result, indent=2, ensure_ascii=False))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.console import confirm as ask
-from tinkersql.settings import BackendKind
+from tinkersql.settings import BackendKind, Settings
+from tinkersql.tuning.loop import Training
+from tinkersql.tuning.objectives import Row
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.prices import load_prices
 
@@ -108,6 +110,7 @@ def expect(
     prompts: Sequence[int] = (),
     max_tokens: int = 0,
     held_out: "Sequence[tinker.Datum]" = (),
+    done: int = 0,
 ) -> Estimate:
     """Estimate, show, and ask where it is more than the user has agreed to; the arguments are those of `work_of`.
 
@@ -115,14 +118,18 @@ def expect(
         SettingsError: It must be asked, and there is no terminal; or a price table cannot be read.
         Interrupted: The user does not agree.
     """
-    found = estimate(backend, work_of(plan, prompts, max_tokens, held_out), plan, consent.prices)
+    found = estimate(backend, work_of(plan, prompts, max_tokens, held_out, done), plan, consent.prices)
     reporter.say(f"  Expected: {found}")
     confirm(found, consent)
     return found
 
 
 def work_of(
-    plan: Plan, prompts: Sequence[int] = (), max_tokens: int = 0, held_out: "Sequence[tinker.Datum]" = ()
+    plan: Plan,
+    prompts: Sequence[int] = (),
+    max_tokens: int = 0,
+    held_out: "Sequence[tinker.Datum]" = (),
+    done: int = 0,
 ) -> Work:
     """Count what a plan and the evaluations around it amount to; minutes count as all that the data holds.
 
@@ -131,17 +138,16 @@ def work_of(
         prompts: Length in tokens of each prompt that will be answered, once for each time it is.
         max_tokens: The longest answer.
         held_out: What each validation reads; the first ``validation_questions`` are asked as well.
+        done: Steps of an earlier sitting, which are not taken again.
     """
     steps = plan.steps or -(-plan.examples // plan.settings.batch_size)
+    datums = [datum for step in range(done + 1, steps + 1) for datum in plan.batch(step)]
     if plan.settings.objective == "rl":
-        work = _work_of_reinforcement(plan, steps)
+        work = _work_of_reinforcement(plan.settings, datums, steps - done)
     else:
-        work = Work(
-            steps=steps,
-            train_tokens=sum(datum.model_input.length for step in range(1, steps + 1) for datum in plan.batch(step)),
-        )
-    # The last step is validated, too.
-    count = -(-steps // plan.settings.validate_every) if held_out and plan.settings.validate_every else 0
+        work = Work(steps - done, train_tokens=sum(datum.model_input.length for datum in datums))
+    every = plan.settings.validate_every
+    count = -(-steps // every) - done // every if held_out and every else 0  # the last step is validated, too
     questions = held_out[: plan.settings.validation_questions]
     return replace(
         work,
@@ -153,10 +159,9 @@ def work_of(
     )
 
 
-def _work_of_reinforcement(plan: Plan, steps: int) -> Work:
+def _work_of_reinforcement(settings: Settings, datums: "Sequence[tinker.Datum]", steps: int) -> Work:
     """At most, with answers as long as they may be: a group for each question, of which the start reads one again."""
-    longest, group = plan.settings.max_tokens, plan.settings.group_size
-    datums = [datum for step in range(1, steps + 1) for datum in plan.batch(step)]
+    longest, group = settings.max_tokens, settings.group_size
     prompts = _prompt_tokens(datums)
     answers = len(datums) * longest
     return Work(steps, group * (prompts + answers), 2 * prompts + answers, group * answers)
@@ -185,6 +190,8 @@ def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = Non
         basis = "what sampling and judging take is seen after the first step"
         return Estimate(backend.kind, work, None, None, basis)
     if backend.kind == "embedded":
+        if not work.steps:
+            return Estimate(backend.kind, work, 0.0, None, "nothing is left to train")
         # A session of its own, so that the throwaway adapter is freed with it.
         with backend.service() as service:
             client = service.create_lora_training_client(
@@ -253,18 +260,20 @@ def _reason_to_ask(estimate: Estimate, usd: float | None) -> str:
     return ""
 
 
-def compare(estimate: Estimate, seconds: float, tokens: int) -> dict[str, Any]:
+def compare(estimate: Estimate, training: Training, done: Sequence[Row] = ()) -> dict[str, Any]:
     """The estimate beside what the training took, for ``result.json``.
 
     Args:
         estimate: What was expected.
-        seconds: What the training took.
-        tokens: The input tokens that it saw.
+        training: What came of it, all sittings together.
+        done: The steps of earlier sittings, which the estimate left out.
 
     Returns:
         ``estimated``, ``seconds``, ``tokens``, ``error`` (the relative difference of the seconds; None where none were
         estimated) and a sentence, ``summary``.
     """
+    seconds = training.seconds - (done[-1]["elapsed"] if done else 0.0)
+    tokens = training.tokens - sum(row["tokens"] for row in done)
     error = None if estimate.seconds is None else seconds / estimate.seconds - 1
     if estimate.seconds is None or error is None:
         summary = f"estimated {estimate.work.train_tokens:,} training tokens, took {tokens:,}"

@@ -57,11 +57,9 @@ class Sitting:
         return self.validations.validator.datums if self.validations else ()
 
     def extend(self, steps: int) -> None:
-        """Add steps to a training that has ended."""
+        """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
         assert self.ended_at is not None
-        self.record.forget_after(self.ended_at)
         self.plan.extend(steps, self.ended_at)
-        self.record.planned(self.plan)
 
     def train(self, reporter: Reporter) -> Training:
         """Take the steps that are left.
@@ -69,6 +67,9 @@ class Sitting:
         Raises:
             Interrupted: Ctrl-C, after a checkpoint has been saved.
         """
+        if self.ended_at is not None:
+            self.record.forget_after(self.ended_at)
+            self.record.planned(self.plan)
         with watched(self.record, self.plan.settings, len(self.done), reporter) as diary:
             return train(self.client, self.plan, reporter, diary, self.done, self.validations, self.objective)
 
