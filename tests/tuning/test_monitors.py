@@ -20,7 +20,6 @@ LEVELDB_BLOCK = 1 << 15
 
 
 def test_tensorboard_shows_every_step_once_and_every_validation(settings, tmp_path) -> None:  # noqa: F811
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     with pytest.raises(Death):
@@ -61,7 +60,6 @@ def wandb_figures(content: bytes) -> dict[tuple[str, int], float]:
 
 
 def test_a_resumed_training_goes_on_in_the_same_wandb_run(settings, tmp_path, monkeypatch) -> None:  # noqa: F811
-    pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_PROJECT", "ponds")
     with pytest.raises(Death):
@@ -82,7 +80,6 @@ def test_a_resumed_training_goes_on_in_the_same_wandb_run(settings, tmp_path, mo
 
 
 def test_a_monitor_that_fails_does_not_end_the_training(settings, tmp_path) -> None:  # noqa: F811
-    pytest.importorskip("tensorboard")
     person = Person()
     with pytest.raises(Death):
         train(settings(steps=4), tmp_path, "run", Person(2), Consent())
@@ -111,7 +108,6 @@ def test_a_package_that_is_not_there_is_named_with_its_installation(name, module
 
 
 def test_wandb_without_an_account_says_how_to_do_without(tmp_path) -> None:
-    pytest.importorskip("wandb")
     elsewhere = {"NETRC": str(tmp_path / "none"), "WANDB_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
     done = subprocess.run(
