@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import tinker
 
 tame_torch()
+
+# A shell that starts the tests in the background lets them ignore Ctrl-C, which some of them press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Both HTTP transports of the SDK honour proxies, also for loopback.
 for _name in ("NO_PROXY", "no_proxy"):
