@@ -4,6 +4,8 @@ VENV ?= .venv
 # Where torch comes from; empty means pip's own index. PyTorch's index of CPU builds saves gigabytes on Linux:
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
+# Two files of tests side by side; most of their time goes into waiting for processes that they start.
+PYTEST = $(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 PIP = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # Clients of the engine that `make test-slow` runs, each in a folder of its own and without dependencies: what they need
@@ -20,10 +22,10 @@ demo: $(VENV)/installed
 	$(VENV)/bin/tinkersql run --data built-in --tokens 100000
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: $(VENV)/installed-dev $(VENV)/cookbook/installed $(VENV)/sdk-0.25/installed
-	$(VENV)/bin/pytest -m slow
+	$(PYTEST) -m slow
 
 lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check

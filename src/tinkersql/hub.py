@@ -150,6 +150,9 @@ def _bar(progress: Progress, label: str) -> type[Any]:
     from tqdm import tqdm
 
     class Bar(tqdm):
+        # No watching thread: it can block for ever on a bar that the garbage collector closes while the thread starts.
+        monitor_interval = 0
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "file": io.StringIO()})
 

@@ -1,10 +1,14 @@
 """The real ``tinkersql train`` on a tiny model, stopped and resumed from the outside."""
 
 import json
+import os
+import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,3 +117,30 @@ def server_of(child: subprocess.Popen[str]) -> psutil.Process:
     """The embedded server that a training has started."""
     [server] = [p for p in psutil.Process(child.pid).children() if "tinkersql.engine" in p.cmdline()]
     return server
+
+
+def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None:
+    """Stop a training after a step: Ctrl-C, or kill the client, the server or both."""
+    wait_until(lambda: len(trainings.rows(name)) >= step, child)
+    with suppress(ProcessLookupError, psutil.NoSuchProcess, ValueError):
+        server = server_of(child)
+        if how == "ctrl-c":
+            child.send_signal(signal.SIGINT)
+        if how in ("server", "both"):
+            server.kill()
+        if how in ("client", "both"):
+            os.kill(child.pid, signal.SIGKILL)
+    child.communicate(timeout=120)
+
+
+def kill_at_random(trainings: Trainings, name: str, steps: int, rng: random.Random, *options: str) -> None:
+    """Start a training, and kill and resume it at random steps and in random ways, five times or until it has ended."""
+    child = trainings.start(name, *options)
+    for _ in range(5):
+        at = rng.randint(len(trainings.rows(name)), steps)
+        stop_at(trainings, name, child, at, rng.choice(["ctrl-c", "client", "server", "both"]))
+        if any(row["kind"] == "final" for row in trainings.rows(name, "checkpoints")):
+            return  # it was stopped on its last lines, and nothing is left to resume
+        begun = (trainings.path(name) / "plan.json").exists()
+        child = trainings.resume(name) if begun else trainings.start(name, *options)
+    ended(child)

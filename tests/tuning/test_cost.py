@@ -264,3 +264,8 @@ def test_what_is_done_is_neither_estimated_nor_compared() -> None:
     done = [{"tokens": 300, "elapsed": 4.0}, {"tokens": 700, "elapsed": 30.0}]
     record = compare(Estimate("embedded", WORK, 10.0, None, ""), took(40.0, 2_000), done)
     assert (record["seconds"], record["tokens"], record["error"]) == (10.0, 1_000, 0.0)
+
+
+def test_nothing_left_to_train_is_compared_without_an_error() -> None:
+    record = compare(Estimate("embedded", WORK, 0.0, None, ""), took(30.0, 700), [{"tokens": 700, "elapsed": 30.0}])
+    assert (record["seconds"], record["tokens"], record["error"]) == (0.0, 0, None)

@@ -1,16 +1,13 @@
 """A training that was stopped, in whatever way, ends with the very weights of one that was not."""
 
 import json
-import os
 import random
 import shutil
 import signal
-from contextlib import suppress
 
-import psutil
 import pytest
 
-from tuning.conftest import ROWS, STEPS, Trainings, ended, server_of, wait_until
+from tuning.conftest import ROWS, STEPS, Trainings, ended, kill_at_random, stop_at, wait_until
 
 SAME = ("step", "examples", "loss", "learning_rate", "tokens", "completion_tokens")
 
@@ -21,20 +18,6 @@ def assert_same(trainings: Trainings, name: str, whole: str) -> None:
     assert found == expected
     assert len(found) == STEPS
     assert trainings.weights(name) == trainings.weights(whole)
-
-
-def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None:
-    """Stop a training after a step: Ctrl-C, or kill the client, the server or both."""
-    wait_until(lambda: len(trainings.rows(name)) >= step, child)
-    with suppress(ProcessLookupError, psutil.NoSuchProcess, ValueError):
-        server = server_of(child)
-        if how == "ctrl-c":
-            child.send_signal(signal.SIGINT)
-        if how in ("server", "both"):
-            server.kill()
-        if how in ("client", "both"):
-            os.kill(child.pid, signal.SIGKILL)
-    child.communicate(timeout=120)
 
 
 def test_ctrl_c_and_resume(trainings: Trainings, whole: str) -> None:
@@ -164,12 +147,6 @@ def test_two_processes_do_not_work_on_one_run(trainings: Trainings) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_random_kills(trainings: Trainings, whole: str, seed: int) -> None:
-    rng, name = random.Random(seed), f"killed-{seed}"
-    child = trainings.start(name)
-    while True:
-        at = rng.randint(len(trainings.rows(name)), STEPS)
-        stop_at(trainings, name, child, at, rng.choice(["ctrl-c", "client", "server", "both"]))
-        if child.returncode == 0:
-            break
-        child = trainings.resume(name) if (trainings.path(name) / "plan.json").exists() else trainings.start(name)
+    name = f"killed-{seed}"
+    kill_at_random(trainings, name, STEPS, random.Random(seed))
     assert_same(trainings, name, whole)

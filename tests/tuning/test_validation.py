@@ -17,8 +17,7 @@ from tinkersql.settings import Resolved, resolve
 from tinkersql.train import resume, train
 from tinkersql.tuning import best_of, gather
 from tinkersql.tuning.cost import Consent
-from tuning.conftest import ROWS, Trainings, ended
-from tuning.test_resume import stop_at
+from tuning.conftest import ROWS, Trainings, ended, kill_at_random
 
 SAME = {"metrics": ("step", "examples", "loss", "learning_rate"), "validations": ("step", "loss", "n", "n_questions")}
 
@@ -248,15 +247,8 @@ def test_random_kills(trainings: Trainings, seed: int) -> None:
     options = ("--validate-every", "5", "--validation-questions", "1", "--patience", "2", "--learning-rate", "0.1")
     if not trainings.path("validated").exists():
         ended(trainings.start("validated", *options))
-    rng, name = random.Random(seed), f"validated-{seed}"
-    child = trainings.start(name, *options)
-    while True:
-        at = rng.randint(len(trainings.rows(name)), len(trainings.rows("validated")))
-        stop_at(trainings, name, child, at, rng.choice(["ctrl-c", "client", "server", "both"]))
-        if child.returncode == 0:
-            break
-        begun = (trainings.path(name) / "plan.json").exists()
-        child = trainings.resume(name) if begun else trainings.start(name, *options)
+    name = f"validated-{seed}"
+    kill_at_random(trainings, name, len(trainings.rows("validated")), random.Random(seed), *options)
     for file, keys in SAME.items():
         one, other = ([[row[key] for key in keys] for row in trainings.rows(n, file)] for n in (name, "validated"))
         assert one == other

@@ -270,14 +270,15 @@ def compare(estimate: Estimate, training: Training, done: Sequence[Row] = ()) ->
 
     Returns:
         ``estimated``, ``seconds``, ``tokens``, ``error`` (the relative difference of the seconds; None where none were
-        estimated) and a sentence, ``summary``.
+        estimated, or no step was left to take) and a sentence, ``summary``.
     """
     seconds = training.seconds - (done[-1]["elapsed"] if done else 0.0)
     tokens = training.tokens - sum(row["tokens"] for row in done)
-    error = None if estimate.seconds is None else seconds / estimate.seconds - 1
-    if estimate.seconds is None or error is None:
+    error = None
+    if not estimate.seconds:
         summary = f"estimated {estimate.work.train_tokens:,} training tokens, took {tokens:,}"
     else:
+        error = seconds / estimate.seconds - 1
         change = f"{abs(error):.0%} {'more' if error >= 0 else 'less'}"
         summary = f"estimated {_duration(estimate.seconds)}, took {_duration(seconds)}: {change}"
     return {
