@@ -107,7 +107,9 @@ def check(settings: Settings) -> None:
 
 
 @contextmanager
-def connect(settings: Settings, store: Path, reporter: Reporter, logs: Path | None = None) -> Iterator[Backend]:
+def connect(
+    settings: Settings, store: Path, reporter: Reporter, logs: Path | None = None, *, exact: bool = False
+) -> Iterator[Backend]:
     """Start or reach the service that the settings name, and check that it serves the model.
 
     Args:
@@ -115,6 +117,7 @@ def connect(settings: Settings, store: Path, reporter: Reporter, logs: Path | No
         store: Where the embedded server keeps its checkpoints.
         reporter: Told what is being waited for.
         logs: The folder for ``server.log`` and ``client.log``; that of the store by default.
+        exact: Whether the embedded server computes in float32, also where bfloat16 is faster.
 
     Raises:
         BackendError: No key, nobody listening, or the key is refused.
@@ -126,7 +129,7 @@ def connect(settings: Settings, store: Path, reporter: Reporter, logs: Path | No
         if settings.backend == "embedded":
             local = _local_model(settings.model, reporter)
             reporter.say(f"Starting the embedded Tinker server with {local.name}")
-            with embedded.server(local, store, logs) as (base_url, key):
+            with embedded.server(local, store, logs, exact=exact) as (base_url, key):
                 model, context = _served_model(base_url, key, local.name)
                 provenance = {
                     "name": local.name,

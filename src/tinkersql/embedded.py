@@ -21,16 +21,18 @@ START_SECONDS = 900.0
 
 
 @contextlib.contextmanager
-def server(model: Model, store: Path, logs: Path | None = None) -> Iterator[tuple[str, str]]:
+def server(model: Model, store: Path, logs: Path | None = None, *, exact: bool = False) -> Iterator[tuple[str, str]]:
     """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key.
 
-    What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store.
+    What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store. With ``exact`` it computes
+    in float32, also where bfloat16 is faster.
     """
     key = f"tml-{secrets.token_urlsafe(24)}"
     command = [
         *(sys.executable, "-m", "tinkersql.engine", "--exit-with-parent"),
         *("--model-folder", str(model.folder), "--model-name", model.name, "--store", str(store)),
         *("--logprobs", "weighted"),  # our loop reads no others
+        *(("--dtype", "float32") if exact else ()),
     ]
     keep_loopback_off_proxies()
     log = (logs or store.parent) / "server.log"

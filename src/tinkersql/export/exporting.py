@@ -139,7 +139,8 @@ class _Export:
         request, settings, reporter = self.request, self.settings, self.reporter
         with (
             store_of(request.run, request.store) as store,
-            backends.connect(settings, store, reporter, scratch) as backend,
+            # The export is compared with the weights: rounding in bfloat16 would tip answers of its own.
+            backends.connect(settings, store, reporter, scratch, exact=True) as backend,
             backend.service() as service,
         ):
             trainer = load(service, weights)
