@@ -24,8 +24,8 @@ START_SECONDS = 900.0
 def server(model: Model, store: Path, logs: Path | None = None, *, exact: bool = False) -> Iterator[tuple[str, str]]:
     """Run ``python -m tinkersql.engine`` as a child on a free loopback port; yields its address and key.
 
-    What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store. With ``exact`` it computes
-    in float32, also where bfloat16 is faster.
+    What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store. With ``exact`` it
+    computes in float32, also where bfloat16 is faster.
     """
     key = f"tml-{secrets.token_urlsafe(24)}"
     command = [

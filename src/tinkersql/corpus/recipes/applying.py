@@ -6,11 +6,12 @@ from itertools import islice
 
 from tinkersql.console import Reporter, Silent
 from tinkersql.corpus.examples import Example
+from tinkersql.corpus.recipes.aliases import spell_aliases
 from tinkersql.corpus.recipes.distractors import distractor_columns, distractor_tables, shuffle_columns
 from tinkersql.corpus.recipes.drafts import read
 from tinkersql.corpus.recipes.keys import declared_keys
 from tinkersql.corpus.recipes.literals import value_case, value_quotes
-from tinkersql.corpus.recipes.mixing import MIX, PLAIN, keep_plain, mix_generated
+from tinkersql.corpus.recipes.mixing import BALANCE, MIX, PLAIN, balance_templates, keep_plain, mix_generated
 from tinkersql.corpus.recipes.naming import rename_identifiers, rename_tables
 from tinkersql.corpus.recipes.pool import Pool
 from tinkersql.corpus.recipes.recipe import Context, Recipe, Row, by_row
@@ -20,7 +21,9 @@ from tinkersql.errors import SettingsError
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(PLAIN, "exempts a share of the rows from all other recipes", 0.25, keep_plain),
+        Recipe(BALANCE, "lets rows of frequent templates wait until the others are used up", 0.8, balance_templates),
+        by_row("spell-aliases", "writes singer.name for T1.name", 1.0, spell_aliases),
+        Recipe(PLAIN, "exempts a share of the rows from all recipes below", 0.25, keep_plain),
         by_row("rename-tables", "names tables called table_name_7 after their subject", 1.0, rename_tables),
         by_row("distractor-columns", "adds columns that the query does not need", 0.8, distractor_columns),
         by_row("distractor-tables", "adds a table that the query does not need", 0.2, distractor_tables),
@@ -37,7 +40,7 @@ RECIPES: dict[str, Recipe] = {
 
 COMBINATIONS: dict[str, str] = {
     "full-schemas": (
-        "keep-plain,distractor-columns=1,distractor-tables=0.5,rename-tables,realistic-types=1,declared-keys,"
+        "spell-aliases,keep-plain,distractor-columns=1,distractor-tables=0.5,rename-tables,realistic-types=1,declared-keys,"
         "shuffle-columns=1"
     ),
     "all": ",".join(RECIPES),
@@ -118,7 +121,7 @@ def enrich(
     if not steps:
         return Enriched(tuple(examples[:limit]), {}, 0, ())
     size = len(examples) if limit is None else min(limit, len(examples))
-    context = Context(seed, size, Pool(examples))
+    context = Context(seed, size, examples, Pool(examples))
     rows = _rows(examples, context)
     for recipe, share in steps:
         rows = recipe.transform(rows, share, context)
