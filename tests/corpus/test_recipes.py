@@ -18,7 +18,7 @@ from tinkersql.equivalence import Verdict, compare
 from tinkersql.equivalence.schema import read_schema
 from tinkersql.errors import SettingsError
 
-BY_ROW = [name for name in RECIPES if name not in ("balance-templates", "keep-plain", "mix-generated")]
+BY_ROW = [name for name in RECIPES if name not in ("keep-plain", "mix-generated")]
 KEEPS_GOLD = ["distractor-columns", "distractor-tables", "shuffle-columns", "declared-keys", "realistic-types"]
 LARGE = tuple(generate(count=240, seed=11))
 
@@ -366,29 +366,6 @@ def test_a_share_is_kept() -> None:
     plain = enrich("keep-plain=1,distractor-columns", LARGE, seed=0)
     assert plain.examples == LARGE
     assert plain.counts["distractor-columns"] == 0
-
-
-def test_frequent_templates_wait_and_no_row_is_lost() -> None:
-    frequent = [
-        row(f"Who kept bird {n}?", "CREATE TABLE b (k TEXT, n INT)", f"SELECT k FROM b WHERE n = {n}")
-        for n in range(400)
-    ]
-    rare = [
-        row(f"How many, {n}?", "CREATE TABLE b (k TEXT, n INT)", f"SELECT COUNT(*) FROM b LIMIT {n}") for n in range(10)
-    ]
-    mixed = tuple(
-        example
-        for n, example in enumerate(frequent)
-        for example in ([rare[n // 40]] if n % 40 == 20 else []) + [example]
-    )
-    balanced = enrich("balance-templates=1", mixed, seed=0)
-    front = balanced.examples[: len(mixed) - balanced.counts["balance-templates"]]
-    assert sorted(balanced.examples, key=str) == sorted(mixed, key=str)
-    assert [example for example in front if example in rare] == rare
-    assert len(front) - len(rare) == pytest.approx(400 * (20 / 400) ** 0.5, abs=30)
-    assert enrich("balance-templates=1", mixed, seed=0, limit=50).examples == front[:50]
-    half = enrich("balance-templates=0.5", mixed, seed=0).counts["balance-templates"]
-    assert half == pytest.approx(balanced.counts["balance-templates"] / 2, abs=30)
 
 
 @pytest.mark.parametrize(

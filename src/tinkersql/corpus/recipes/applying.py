@@ -11,7 +11,7 @@ from tinkersql.corpus.recipes.distractors import distractor_columns, distractor_
 from tinkersql.corpus.recipes.drafts import read
 from tinkersql.corpus.recipes.keys import declared_keys
 from tinkersql.corpus.recipes.literals import value_case, value_quotes
-from tinkersql.corpus.recipes.mixing import BALANCE, MIX, PLAIN, balance_templates, keep_plain, mix_generated
+from tinkersql.corpus.recipes.mixing import MIX, PLAIN, keep_plain, mix_generated
 from tinkersql.corpus.recipes.naming import rename_identifiers, rename_tables
 from tinkersql.corpus.recipes.pool import Pool
 from tinkersql.corpus.recipes.recipe import Context, Recipe, Row, by_row
@@ -21,7 +21,6 @@ from tinkersql.errors import SettingsError
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe(BALANCE, "lets rows of frequent templates wait until the others are used up", 0.8, balance_templates),
         by_row("spell-aliases", "writes singer.name for T1.name", 1.0, spell_aliases),
         Recipe(PLAIN, "exempts a share of the rows from all recipes below", 0.25, keep_plain),
         by_row("rename-tables", "names tables called table_name_7 after their subject", 1.0, rename_tables),
@@ -121,7 +120,7 @@ def enrich(
     if not steps:
         return Enriched(tuple(examples[:limit]), {}, 0, ())
     size = len(examples) if limit is None else min(limit, len(examples))
-    context = Context(seed, size, examples, Pool(examples))
+    context = Context(seed, size, Pool(examples))
     rows = _rows(examples, context)
     for recipe, share in steps:
         rows = recipe.transform(rows, share, context)

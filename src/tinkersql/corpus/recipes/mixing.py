@@ -1,36 +1,12 @@
-"""Recipes that choose among whole examples: which come first, which stay as they are, and which are added."""
+"""Recipes that choose among whole examples: those that stay as they are, and those that are added."""
 
-import math
-from collections import Counter
 from collections.abc import Iterator
 
 from tinkersql.corpus import generate
 from tinkersql.corpus.recipes.recipe import Context, Row
-from tinkersql.corpus.templates import template_of
 from tinkersql.errors import SettingsError
 
-BALANCE, MIX, PLAIN = "balance-templates", "mix-generated", "keep-plain"
-
-_RARE = 20
-"""Rows of one template from which on only some of them come first."""
-
-
-def balance_templates(rows: Iterator[Row], share: float, context: Context) -> Iterator[Row]:
-    """Put rows of frequent templates behind all others: what a budget buys is more varied, and no row is lost.
-
-    Of ``n`` rows of one template the square root of ``20 / n`` stays in front, which is the usual compromise between
-    the data's own frequencies and equal ones. ``share`` of the rows, drawn at random, are held to that.
-    """
-    frequency = Counter(template_of(example.gold) for example in context.examples)
-    behind: list[Row] = []
-    for row in rows:
-        rng = context.rng(BALANCE, row.key)
-        if rng.random() < share and rng.random() > math.sqrt(_RARE / frequency[template_of(row.example.gold)]):
-            behind.append(row)
-            context.counts[BALANCE] += 1
-        else:
-            yield row
-    yield from behind
+MIX, PLAIN = "mix-generated", "keep-plain"
 
 
 def keep_plain(rows: Iterator[Row], share: float, context: Context) -> Iterator[Row]:

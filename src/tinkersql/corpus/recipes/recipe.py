@@ -1,7 +1,7 @@
 """What a recipe is: a small, named, seeded change of the training examples."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -34,14 +34,12 @@ class Context:
     Attributes:
         seed: Of all randomness.
         size: How many examples there are to take rows from.
-        examples: The training examples.
         pool: The tables that the training examples show.
         counts: How many rows each recipe has changed or added so far.
     """
 
     seed: int
     size: int
-    examples: Sequence[Example]
     pool: Pool
     counts: Counter[str] = field(default_factory=Counter)
 
