@@ -197,8 +197,8 @@ SKILLS = {
     "count distinct": r"COUNT\(DISTINCT",
     "sum by group": r"SUM\(\w+\) FROM \w+ GROUP BY",
     "group, order and top n": r"GROUP BY \w+ ORDER BY SUM\(\w+\) DESC LIMIT \d",
-    "aggregate of a join": r"SELECT AVG\((\w+)\.\w+\) FROM \1 JOIN .* WHERE (?!\1\b)\w+\.",
-    "three tables": r"JOIN .* JOIN ",
+    "aggregate of a join": r"SELECT AVG\(T2\.\w+\) FROM .* WHERE T1\.",
+    "three tables": r"\bT3\.",
     "or on two columns": r'WHERE (\w+) = "[^"]*" OR (?!\1\b)',
     "sorted by two columns": r"ORDER BY \w+, \w+",
 }

@@ -368,29 +368,6 @@ def test_a_share_is_kept() -> None:
     assert plain.counts["distractor-columns"] == 0
 
 
-@pytest.mark.parametrize(
-    ("gold", "spelled"),
-    [
-        ("SELECT T1.a, t2.b FROM x AS T1 JOIN y t2 ON T1.k = t2.k", "SELECT x.a, y.b FROM x JOIN y ON x.k = y.k"),
-        (
-            'SELECT T2.b FROM "x" AS T1 JOIN y AS T2 WHERE T1.a = "T1.a"',
-            'SELECT y.b FROM "x" JOIN y WHERE "x".a = "T1.a"',
-        ),
-        ("SELECT a FROM x AS T1 WHERE T1.b IN (SELECT b FROM y)", "SELECT a FROM x WHERE x.b IN (SELECT b FROM y)"),
-        ("SELECT T1.a FROM x AS T1 JOIN x AS T2 ON T1.a = T2.b", None),
-        ("SELECT T1.a FROM x AS T1 WHERE a IN (SELECT T1.b FROM y AS T1)", None),
-        ("SELECT T1.a FROM (SELECT a FROM x) AS T1", None),
-        ("SELECT T1.a, T2.b FROM x AS T1, y AS T2", None),
-        ("SELECT a FROM x", None),
-    ],
-)
-def test_aliases_are_spelled_out_where_names_do_as_well(gold, spelled) -> None:
-    example = row("Which?", "CREATE TABLE x (a INT, b INT, k INT); CREATE TABLE y (b INT, k INT)", gold)
-    [done] = apply("spell-aliases", [example], seed=0)
-    assert done.gold == (spelled or gold)
-    assert compare(example.schema, gold, done.gold).verdict is Verdict.MATCH
-
-
 @pytest.mark.parametrize(("share", "rows"), [(0.5, 60), (0.25, 90), (0.75, 40)])
 def test_generated_examples_stand_between_the_rows_in_any_beginning(share, rows) -> None:
     data = ROWS * (rows // len(ROWS) + 1)

@@ -112,10 +112,6 @@ class Table:
     participant: str = ""
     person: bool = False
 
-    def of(self, column: Column) -> str:
-        """A column as a join names it: ``pastry.price``."""
-        return f"{self.name}.{column.name}"
-
     @property
     def it(self) -> str:
         """The pronoun for one row."""

@@ -61,9 +61,9 @@ class Condition:
     test: tuple[str, ...]
     others: tuple[str, ...] = ()
 
-    def sql(self, table: str = "") -> str:
-        """The condition in SQL, its column qualified by the name of its table, if that is given."""
-        name = f"{table}.{self.column.name}" if table else self.column.name
+    def sql(self, alias: str = "") -> str:
+        """The condition in SQL, its column qualified by `alias`."""
+        name = f"{alias}.{self.column.name}" if alias else self.column.name
         return " OR ".join(f"{name} {test}" for test in self.test)
 
     def sqls(self) -> tuple[str, ...]:

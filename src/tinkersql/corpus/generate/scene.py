@@ -36,7 +36,7 @@ class Draft:
 
     Attributes:
         golds: Acceptable queries, the first the one to learn.
-        tables: The tables that the query reads, each once.
+        tables: The tables that the query reads, in the order of their aliases T1, T2 and T3.
         slots: The words for the ``{slots}`` of a wording; a wording with an empty slot is not used.
     """
 
@@ -47,31 +47,17 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A link with its two tables."""
+    """A link with its two tables; the parent is T1, the child T2."""
 
     link: Link
     parent: Table
     child: Table
 
     @property
-    def downwards(self) -> str:
-        """``bakery.id = pastry.bakery_id``."""
-        return f"{self.parent.name}.{self.link.key} = {self.child.name}.{self.link.column}"
-
-    @property
-    def upwards(self) -> str:
-        """``pastry.bakery_id = bakery.id``."""
-        return f"{self.child.name}.{self.link.column} = {self.parent.name}.{self.link.key}"
-
-    @property
-    def from_parent(self) -> str:
-        """A FROM clause without the word FROM; a query begins with the table whose rows it lists or counts."""
-        return f"{self.parent.name} JOIN {self.child.name} ON {self.downwards}"
-
-    @property
-    def from_child(self) -> str:
-        """The same the other way round."""
-        return f"{self.child.name} JOIN {self.parent.name} ON {self.upwards}"
+    def sql(self) -> str:
+        """The FROM clause, without the word FROM."""
+        key, column = self.link.key, self.link.column
+        return f"{self.parent.name} AS T1 JOIN {self.child.name} AS T2 ON T1.{key} = T2.{column}"
 
     @property
     def tables(self) -> tuple[Table, Table]:
@@ -97,45 +83,27 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Two links that follow each other."""
+    """Two links that follow each other: T1 is the parent of T2, and T2 of T3."""
 
     upper: Join
     lower: Join
 
     @property
-    def top(self) -> Table:
-        """The topmost table."""
-        return self.upper.parent
-
-    @property
-    def bottom(self) -> Table:
-        """The last table."""
-        return self.lower.child
-
-    @property
-    def from_top(self) -> str:
-        """A FROM clause without the word FROM, as those of a `Join`."""
-        return f"{self.upper.from_parent} JOIN {self.bottom.name} ON {self.lower.downwards}"
-
-    @property
-    def from_bottom(self) -> str:
-        """The same the other way round."""
-        return f"{self.lower.from_child} JOIN {self.top.name} ON {self.upper.upwards}"
+    def sql(self) -> str:
+        """The FROM clause, without the word FROM."""
+        key, column = self.lower.link.key, self.lower.link.column
+        return f"{self.upper.sql} JOIN {self.lower.child.name} AS T3 ON T2.{key} = T3.{column}"
 
     @property
     def tables(self) -> tuple[Table, Table, Table]:
         """The three tables, the topmost first."""
-        return (*self.upper.tables, self.bottom)
+        return (*self.upper.tables, self.lower.child)
 
     @property
     def slots(self) -> dict[str, str]:
         """The words of the lower link, and those for the topmost table."""
-        return {
-            **self.lower.slots,
-            "top": self.top.noun,
-            "tops": self.top.plural,
-            "within": self.upper.link.inside,
-        }
+        top = self.upper.parent
+        return {**self.lower.slots, "top": top.noun, "tops": top.plural, "within": self.upper.link.inside}
 
 
 class Scene:

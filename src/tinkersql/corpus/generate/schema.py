@@ -91,9 +91,10 @@ def _create(table: Table, columns: dict[str, list[Column]], links: tuple[Link, .
 
 
 def _needed(table: Table, draft: Draft) -> list[Column]:
-    """The table's columns that a gold names, plainly or after the table's name."""
+    """The table's columns that a gold names, plainly or after the table's alias."""
     if table not in draft.tables:
         return []
+    alias = f"T{draft.tables.index(table) + 1}"
     code = re.sub(r'"[^"]*"', "", " ".join(draft.golds))
-    named = set(re.findall(rf"\b{table.name}\.(\w+)|(?<!\.)\b(\w+)\b(?!\.)", code))
+    named = set(re.findall(rf"\b{alias}\.(\w+)|(?<!\.)\b(\w+)\b(?!\.)", code))
     return [column for column in table.columns if (column.name, "") in named or ("", column.name) in named]

@@ -1,7 +1,8 @@
 """Enrichment recipes: small, named, seeded changes that make training examples more like real questions.
 
-``docs/data.md`` says what each is for. None changes what a gold means, and a gold keeps its text but for names, aliases
-and values that a recipe spells in another way. A row whose schema or gold cannot be read stays as it is.
+``docs/data.md`` says what each is for. A recipe that does not rename leaves the gold's text alone (but for the case and
+the quotes of its values, where that is the recipe), and none changes what the gold means. A row whose schema or gold
+cannot be read stays as it is.
 """
 
 from tinkersql.corpus.recipes.applying import COMBINATIONS, RECIPES, Enriched, apply, enrich, parse

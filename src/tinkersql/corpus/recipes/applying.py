@@ -6,7 +6,6 @@ from itertools import islice
 
 from tinkersql.console import Reporter, Silent
 from tinkersql.corpus.examples import Example
-from tinkersql.corpus.recipes.aliases import spell_aliases
 from tinkersql.corpus.recipes.distractors import distractor_columns, distractor_tables, shuffle_columns
 from tinkersql.corpus.recipes.drafts import read
 from tinkersql.corpus.recipes.keys import declared_keys
@@ -21,8 +20,7 @@ from tinkersql.errors import SettingsError
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        by_row("spell-aliases", "writes singer.name for T1.name", 1.0, spell_aliases),
-        Recipe(PLAIN, "exempts a share of the rows from all recipes below", 0.25, keep_plain),
+        Recipe(PLAIN, "exempts a share of the rows from all other recipes", 0.25, keep_plain),
         by_row("rename-tables", "names tables called table_name_7 after their subject", 1.0, rename_tables),
         by_row("distractor-columns", "adds columns that the query does not need", 0.8, distractor_columns),
         by_row("distractor-tables", "adds a table that the query does not need", 0.2, distractor_tables),
@@ -39,7 +37,7 @@ RECIPES: dict[str, Recipe] = {
 
 COMBINATIONS: dict[str, str] = {
     "full-schemas": (
-        "spell-aliases,keep-plain,distractor-columns=1,distractor-tables=0.5,rename-tables,realistic-types=1,declared-keys,"
+        "keep-plain,distractor-columns=1,distractor-tables=0.5,rename-tables,realistic-types=1,declared-keys,"
         "shuffle-columns=1"
     ),
     "all": ",".join(RECIPES),

@@ -10,7 +10,7 @@ MIX, PLAIN = "mix-generated", "keep-plain"
 
 
 def keep_plain(rows: Iterator[Row], share: float, context: Context) -> Iterator[Row]:
-    """Exempt a share of the rows from the recipes that follow: questions on bare schemas must stay familiar."""
+    """Exempt a share of the rows from every other recipe: questions on bare schemas must stay familiar."""
     for row in rows:
         if row.draft is not None and context.rng(PLAIN, row.key).random() < share:
             row.draft = None

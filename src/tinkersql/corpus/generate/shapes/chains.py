@@ -1,4 +1,4 @@
-"""Shapes over three tables, each the parent of the next."""
+"""Shapes over three tables: T1 is the parent of T2, and T2 of T3."""
 
 from tinkersql.corpus.generate.domain import Role
 from tinkersql.corpus.generate.scene import Chain, Draft, Scene
@@ -30,12 +30,12 @@ def deep_inside(scene: Scene, chain: Chain) -> tuple[str, str]:
     unseen=("Tell me which {children} are {inside}.", "Please name all {children} {inside}."),
 )
 def chain_filter(scene: Scene) -> Draft:
-    """``SELECT bottom.name FROM … WHERE top.city = "Lyon"``."""
+    """``SELECT T3.name FROM … WHERE T1.city = "Lyon"``."""
     chain = scene.chain(labelled=True)
-    label = scene.label(chain.bottom)
+    label = scene.label(chain.lower.child)
     phrase, sql = deep_inside(scene, chain)
     return Draft(
-        (f"SELECT {chain.bottom.of(label)} FROM {chain.from_bottom} WHERE {sql}",),
+        (f"SELECT T3.{label.name} FROM {chain.sql} WHERE {sql}",),
         chain.tables,
         {**chain.slots, "labels": label.plural, "inside": phrase},
     )
@@ -57,12 +57,10 @@ def chain_filter(scene: Scene) -> Draft:
     unseen=("Tell me how many {children} are {inside}.",),
 )
 def chain_count(scene: Scene) -> Draft:
-    """``SELECT COUNT(*) FROM … WHERE top.city = "Lyon"``."""
+    """``SELECT COUNT(*) FROM … WHERE T1.city = "Lyon"``."""
     chain = scene.chain()
     phrase, sql = deep_inside(scene, chain)
-    return Draft(
-        (f"SELECT COUNT(*) FROM {chain.from_bottom} WHERE {sql}",), chain.tables, {**chain.slots, "inside": phrase}
-    )
+    return Draft((f"SELECT COUNT(*) FROM {chain.sql} WHERE {sql}",), chain.tables, {**chain.slots, "inside": phrase})
 
 
 @shape(
@@ -81,13 +79,13 @@ def chain_count(scene: Scene) -> Draft:
     unseen=("Calculate the {aggregate} of those {children} {inside}.",),
 )
 def chain_aggregate(scene: Scene) -> Draft:
-    """``SELECT AVG(bottom.price) FROM … WHERE top.city = "Lyon"``."""
+    """``SELECT AVG(T3.price) FROM … WHERE T1.city = "Lyon"``."""
     chain = scene.chain()
-    measure = scene.measure(chain.bottom)
+    measure = scene.measure(chain.lower.child)
     function, words = aggregate(scene, measure)
     phrase, sql = deep_inside(scene, chain)
     return Draft(
-        (f"SELECT {function}({chain.bottom.of(measure)}) FROM {chain.from_bottom} WHERE {sql}",),
+        (f"SELECT {function}(T3.{measure.name}) FROM {chain.sql} WHERE {sql}",),
         chain.tables,
         {**chain.slots, "aggregate": words, "inside": phrase},
     )
@@ -109,14 +107,13 @@ def chain_aggregate(scene: Scene) -> Draft:
     unseen=("Look up the {attribute} of the {top} of the {parent} that {has} the {child} {value}.",),
 )
 def chain_lookup(scene: Scene) -> Draft:
-    """``SELECT top.city FROM … WHERE bottom.name = "croissant"``."""
+    """``SELECT T1.city FROM … WHERE T3.name = "croissant"``."""
     chain = scene.chain(labelled=True)
-    label = scene.label(chain.bottom)
-    attribute = scene.column(chain.top, Role.LABEL, Role.TEXT)
+    label = scene.label(chain.lower.child)
+    attribute = scene.column(chain.upper.parent, Role.LABEL, Role.TEXT)
     value = label.sample(scene.rng)
-    test = f"{chain.bottom.of(label)} = {label.literal(value)}"
     return Draft(
-        (f"SELECT {chain.top.of(attribute)} FROM {chain.from_top} WHERE {test}",),
+        (f"SELECT T1.{attribute.name} FROM {chain.sql} WHERE T3.{label.name} = {label.literal(value)}",),
         chain.tables,
         {**chain.slots, "attribute": attribute.words, "value": value},
     )
@@ -138,15 +135,12 @@ def chain_lookup(scene: Scene) -> Draft:
     unseen=("Broken down by {top} {group}, how many {children} are there?",),
 )
 def chain_group(scene: Scene) -> Draft:
-    """``SELECT top.city, COUNT(*) FROM … GROUP BY top.city``."""
+    """``SELECT T1.city, COUNT(*) FROM … GROUP BY T1.city``."""
     chain = scene.chain()
-    group = scene.column(chain.top, Role.LABEL, Role.TEXT)
+    group = scene.column(chain.upper.parent, Role.LABEL, Role.TEXT)
     keys = [group.name, chain.upper.link.key] if group.role is Role.LABEL else [group.name]
     return Draft(
-        tuple(
-            f"SELECT {chain.top.of(group)}, COUNT(*) FROM {chain.from_top} GROUP BY {chain.top.name}.{by}"
-            for by in keys
-        ),
+        tuple(f"SELECT T1.{group.name}, COUNT(*) FROM {chain.sql} GROUP BY T1.{by}" for by in keys),
         chain.tables,
         {**chain.slots, "group": group.words},
     )
@@ -168,13 +162,12 @@ def chain_group(scene: Scene) -> Draft:
     unseen=("Tell me the {label} of the {top} with the largest number of {children}.",),
 )
 def chain_most(scene: Scene) -> Draft:
-    """``SELECT top.name FROM … GROUP BY top.name ORDER BY COUNT(*) DESC LIMIT 1``."""
+    """``SELECT T1.name FROM … GROUP BY T1.name ORDER BY COUNT(*) DESC LIMIT 1``."""
     chain = scene.chain()
-    label = scene.label(chain.top)
+    label = scene.label(chain.upper.parent)
     return Draft(
         tuple(
-            f"SELECT {chain.top.of(label)} FROM {chain.from_top} "
-            f"GROUP BY {chain.top.name}.{by} ORDER BY COUNT(*) DESC LIMIT 1"
+            f"SELECT T1.{label.name} FROM {chain.sql} GROUP BY T1.{by} ORDER BY COUNT(*) DESC LIMIT 1"
             for by in (label.name, chain.upper.link.key)
         ),
         chain.tables,

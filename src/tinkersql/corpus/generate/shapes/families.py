@@ -1,4 +1,4 @@
-"""Shapes that join a parent table with its child table and look at each parent's children as a group."""
+"""Shapes that join a parent table (T1) with its child table (T2) and look at each parent's children as a group."""
 
 from tinkersql.corpus.generate.domain import Column, Role
 from tinkersql.corpus.generate.scene import Draft, Join, Scene
@@ -9,7 +9,7 @@ from tinkersql.corpus.generate.shapes.shape import shape
 
 def by_label_or_key(join: Join, label: Column) -> tuple[str, str]:
     """The two ways to group by the parent: its label and its key, the same where labels are unique."""
-    return join.parent.of(label), f"{join.parent.name}.{join.link.key}"
+    return f"T1.{label.name}", f"T1.{join.link.key}"
 
 
 @shape(
@@ -32,14 +32,11 @@ def by_label_or_key(join: Join, label: Column) -> tuple[str, str]:
     ),
 )
 def join_group_count(scene: Scene) -> Draft:
-    """``SELECT parent.city, COUNT(*) FROM … GROUP BY parent.city``."""
+    """``SELECT T1.city, COUNT(*) FROM … GROUP BY T1.city``."""
     join = scene.join()
     group = scene.column(join.parent, Role.TEXT)
     return Draft(
-        tuple(
-            f"SELECT {join.parent.of(group)}, {count} FROM {join.from_parent} GROUP BY {join.parent.of(group)}"
-            for count in counts(join)
-        ),
+        tuple(f"SELECT T1.{group.name}, {count} FROM {join.sql} GROUP BY T1.{group.name}" for count in counts(join)),
         join.tables,
         {**join.slots, "group": group.words, "gathered": group.words if group.gathers else ""},
     )
@@ -61,12 +58,12 @@ def join_group_count(scene: Scene) -> Draft:
     unseen=("Count the {children} {inside} each {parent}, by the {parent}'s {label}.",),
 )
 def join_count_each(scene: Scene) -> Draft:
-    """``SELECT parent.name, COUNT(*) FROM … GROUP BY parent.name``."""
+    """``SELECT T1.name, COUNT(*) FROM … GROUP BY T1.name``."""
     join = scene.join()
     label = scene.label(join.parent)
     return Draft(
         tuple(
-            f"SELECT {join.parent.of(label)}, {count} FROM {join.from_parent} GROUP BY {group}"
+            f"SELECT T1.{label.name}, {count} FROM {join.sql} GROUP BY {group}"
             for group in by_label_or_key(join, label)
             for count in counts(join)
         ),
@@ -91,17 +88,16 @@ def join_count_each(scene: Scene) -> Draft:
     unseen=("Give the {aggregate} of the {children} per {parent} {group}.",),
 )
 def join_group_aggregate(scene: Scene) -> Draft:
-    """``SELECT parent.city, AVG(child.price) FROM … GROUP BY parent.city``."""
+    """``SELECT T1.city, AVG(T2.price) FROM … GROUP BY T1.city``."""
     join = scene.join()
     entities(join)
     group = scene.column(join.parent, Role.LABEL, Role.TEXT)
     measure = scene.measure(join.child)
     function, words = aggregate(scene, measure)
-    what = f"{function}({join.child.of(measure)})"
     return Draft(
         tuple(
-            f"SELECT {join.parent.of(group)}, {what} FROM {join.from_parent} GROUP BY {by}"
-            for by in (by_label_or_key(join, group) if group.role is Role.LABEL else (join.parent.of(group),))
+            f"SELECT T1.{group.name}, {function}(T2.{measure.name}) FROM {join.sql} GROUP BY {by}"
+            for by in (by_label_or_key(join, group) if group.role is Role.LABEL else (f"T1.{group.name}",))
         ),
         join.tables,
         {**join.slots, "group": group.words, "aggregate": words},
@@ -124,12 +120,12 @@ def join_group_aggregate(scene: Scene) -> Draft:
     unseen=("Of all {parents}, which one {has} the most {children}?",),
 )
 def join_most(scene: Scene) -> Draft:
-    """``SELECT parent.name FROM … GROUP BY parent.name ORDER BY COUNT(*) DESC LIMIT 1``."""
+    """``SELECT T1.name FROM … GROUP BY T1.name ORDER BY COUNT(*) DESC LIMIT 1``."""
     join = scene.join()
     label = scene.label(join.parent)
     return Draft(
         tuple(
-            f"SELECT {join.parent.of(label)} FROM {join.from_parent} GROUP BY {group} ORDER BY {count} DESC LIMIT 1"
+            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} ORDER BY {count} DESC LIMIT 1"
             for group in by_label_or_key(join, label)
             for count in counts(join)
         ),
@@ -154,13 +150,13 @@ def join_most(scene: Scene) -> Draft:
     unseen=("Name every {parent} that {has} {several}.",),
 )
 def join_having(scene: Scene) -> Draft:
-    """``SELECT parent.name FROM … GROUP BY parent.name HAVING COUNT(*) > 3``."""
+    """``SELECT T1.name FROM … GROUP BY T1.name HAVING COUNT(*) > 3``."""
     join = scene.join()
     label = scene.label(join.parent)
     test, several = scene.several(join.child)
     return Draft(
         tuple(
-            f"SELECT {join.parent.of(label)} FROM {join.from_parent} GROUP BY {group} HAVING {count} {test}"
+            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} HAVING {count} {test}"
             for group in by_label_or_key(join, label)
             for count in counts(join)
         ),
@@ -231,7 +227,7 @@ def join_count_none(scene: Scene) -> Draft:
     ),
 )
 def join_top_sum(scene: Scene) -> Draft:
-    """``SELECT parent.name FROM … GROUP BY parent.name ORDER BY SUM(child.price) DESC LIMIT 3``; new in the test."""
+    """``SELECT T1.name FROM … GROUP BY T1.name ORDER BY SUM(T2.price) DESC LIMIT 3``; new in the test split."""
     join = scene.join()
     entities(join)
     label = scene.label(join.parent)
@@ -239,8 +235,7 @@ def join_top_sum(scene: Scene) -> Draft:
     n = scene.few()
     return Draft(
         tuple(
-            f"SELECT {join.parent.of(label)} FROM {join.from_parent} "
-            f"GROUP BY {group} ORDER BY SUM({join.child.of(measure)}) DESC LIMIT {n}"
+            f"SELECT T1.{label.name} FROM {join.sql} GROUP BY {group} ORDER BY SUM(T2.{measure.name}) DESC LIMIT {n}"
             for group in by_label_or_key(join, label)
         ),
         join.tables,

@@ -1,4 +1,4 @@
-"""Shapes that join a parent table with its child table, without groups."""
+"""Shapes that join a parent table (T1) with its child table (T2), without groups."""
 
 from tinkersql.corpus.generate.domain import Role
 from tinkersql.corpus.generate.scene import Draft, Join, Scene, Unfit
@@ -12,15 +12,15 @@ def inside(scene: Scene, join: Join) -> tuple[str, str]:
     label = join.parent.label
     if label and scene.rng.random() < 0.35:
         value = label.sample(scene.rng)
-        return f"{join.link.inside} the {join.parent.noun} {value}", f"{join.parent.of(label)} = {label.literal(value)}"
+        return f"{join.link.inside} the {join.parent.noun} {value}", f"T1.{label.name} = {label.literal(value)}"
     condition = scene.condition(join.parent)
-    return f"{join.link.inside} {join.parent.plural} {condition.phrase}", condition.sql(join.parent.name)
+    return f"{join.link.inside} {join.parent.plural} {condition.phrase}", condition.sql("T1")
 
 
 def counts(join: Join) -> tuple[str, ...]:
     """How the children may be counted: by rows, or by participant where a row is a participation."""
     participant = join.child.participant
-    return ("COUNT(*)", f"COUNT(DISTINCT {join.child.name}.{participant})") if participant else ("COUNT(*)",)
+    return ("COUNT(*)", f"COUNT(DISTINCT T2.{participant})") if participant else ("COUNT(*)",)
 
 
 def entities(join: Join) -> None:
@@ -45,11 +45,11 @@ def entities(join: Join) -> None:
     unseen=("Pair the {label} of each {child} with the {parent_label} of {child_its} {parent}.",),
 )
 def join_list(scene: Scene) -> Draft:
-    """``SELECT child.name, parent.name FROM …``."""
+    """``SELECT T2.name, T1.name FROM bakery AS T1 JOIN pastry AS T2 ON T1.id = T2.bakery_id``."""
     join = scene.join(labelled=True)
     label, above = scene.label(join.child), scene.column(join.parent, Role.LABEL, Role.TEXT, Role.YEAR)
     return Draft(
-        (f"SELECT {join.child.of(label)}, {join.parent.of(above)} FROM {join.from_child}",),
+        (f"SELECT T2.{label.name}, T1.{above.name} FROM {join.sql}",),
         join.tables,
         {**join.slots, "label": label.words, "labels": label.plural, "parent_label": above.words},
     )
@@ -73,12 +73,12 @@ def join_list(scene: Scene) -> Draft:
     unseen=("Name all {children} {inside}.", "Tell me which {children} are {inside}."),
 )
 def join_filter(scene: Scene) -> Draft:
-    """Children by a condition on their parent: ``SELECT child.name FROM … WHERE parent.city = "Lyon"``."""
+    """Children by a condition on their parent: ``SELECT T2.name FROM … WHERE T1.city = "Lyon"``."""
     join = scene.join(labelled=True)
     label = scene.label(join.child)
     phrase, sql = inside(scene, join)
     return Draft(
-        (f"SELECT {join.child.of(label)} FROM {join.from_child} WHERE {sql}",),
+        (f"SELECT T2.{label.name} FROM {join.sql} WHERE {sql}",),
         join.tables,
         {**join.slots, "labels": label.plural, "inside": phrase},
     )
@@ -100,12 +100,12 @@ def join_filter(scene: Scene) -> Draft:
     unseen=("Name the {parents} that {have} any {children} {filter}.",),
 )
 def join_filter_parent(scene: Scene) -> Draft:
-    """Parents by a condition on their children: ``SELECT DISTINCT parent.name FROM … WHERE child.price > 5``."""
+    """Parents by a condition on their children: ``SELECT DISTINCT T1.name FROM … WHERE T2.price > 5``."""
     join = scene.join()
     entities(join)
     label = scene.label(join.parent)
     condition = scene.condition(join.child)
-    end = f"{join.parent.of(label)} FROM {join.from_parent} WHERE {condition.sql(join.child.name)}"
+    end = f"T1.{label.name} FROM {join.sql} WHERE {condition.sql('T2')}"
     return Draft(
         (
             f"SELECT DISTINCT {end}",
@@ -134,14 +134,13 @@ def join_filter_parent(scene: Scene) -> Draft:
     unseen=("Look up the {attribute} of the {parent} that {has} the {child} {value}.",),
 )
 def join_lookup(scene: Scene) -> Draft:
-    """``SELECT parent.city FROM … WHERE child.name = "croissant"``."""
+    """``SELECT T1.city FROM … WHERE T2.name = "croissant"``."""
     join = scene.join(labelled=True)
     label = scene.label(join.child)
     attribute = scene.column(join.parent, Role.LABEL, Role.TEXT, Role.NUMBER, Role.YEAR)
     value = label.sample(scene.rng)
-    test = f"{join.child.of(label)} = {label.literal(value)}"
     return Draft(
-        (f"SELECT {join.parent.of(attribute)} FROM {join.from_parent} WHERE {test}",),
+        (f"SELECT T1.{attribute.name} FROM {join.sql} WHERE T2.{label.name} = {label.literal(value)}",),
         join.tables,
         {**join.slots, "attribute": attribute.words, "value": value},
     )
@@ -164,11 +163,11 @@ def join_lookup(scene: Scene) -> Draft:
     unseen=("Tell me how many {children} are {inside}.",),
 )
 def join_count(scene: Scene) -> Draft:
-    """``SELECT COUNT(*) FROM … WHERE parent.city = "Lyon"``."""
+    """``SELECT COUNT(*) FROM … WHERE T1.city = "Lyon"``."""
     join = scene.join()
     phrase, sql = inside(scene, join)
     return Draft(
-        tuple(f"SELECT {count} FROM {join.from_child} WHERE {sql}" for count in counts(join)),
+        tuple(f"SELECT {count} FROM {join.sql} WHERE {sql}" for count in counts(join)),
         join.tables,
         {**join.slots, "inside": phrase},
     )
@@ -190,14 +189,14 @@ def join_count(scene: Scene) -> Draft:
     unseen=("Calculate the {aggregate} of those {children} {inside}.",),
 )
 def join_aggregate(scene: Scene) -> Draft:
-    """``SELECT AVG(child.price) FROM … WHERE parent.city = "Lyon"``."""
+    """``SELECT AVG(T2.price) FROM … WHERE T1.city = "Lyon"``."""
     join = scene.join()
     entities(join)
     measure = scene.measure(join.child)
     function, words = aggregate(scene, measure)
     phrase, sql = inside(scene, join)
     return Draft(
-        (f"SELECT {function}({join.child.of(measure)}) FROM {join.from_child} WHERE {sql}",),
+        (f"SELECT {function}(T2.{measure.name}) FROM {join.sql} WHERE {sql}",),
         join.tables,
         {**join.slots, "aggregate": words, "inside": phrase},
     )
@@ -219,13 +218,13 @@ def join_aggregate(scene: Scene) -> Draft:
     unseen=("Print both the {label} and the {attribute} of the {children} {inside}.",),
 )
 def join_columns(scene: Scene) -> Draft:
-    """``SELECT child.name, child.price FROM … WHERE parent.city = "Lyon"``."""
+    """``SELECT T2.name, T2.price FROM … WHERE T1.city = "Lyon"``."""
     join = scene.join(labelled=True)
     label = scene.label(join.child)
     attribute = scene.column(join.child, Role.TEXT, Role.NUMBER, Role.YEAR)
     phrase, sql = inside(scene, join)
     return Draft(
-        (f"SELECT {join.child.of(label)}, {join.child.of(attribute)} FROM {join.from_child} WHERE {sql}",),
+        (f"SELECT T2.{label.name}, T2.{attribute.name} FROM {join.sql} WHERE {sql}",),
         join.tables,
         {**join.slots, "label": label.words, "attribute": attribute.words, "inside": phrase},
     )
@@ -247,13 +246,13 @@ def join_columns(scene: Scene) -> Draft:
     unseen=("Out of all {children} {inside}, name those {filter}.",),
 )
 def join_filter_both(scene: Scene) -> Draft:
-    """Conditions on parent and child: ``SELECT child.name FROM … WHERE parent.city = "Lyon" AND child.price > 5``."""
+    """Conditions on parent and child: ``SELECT T2.name FROM … WHERE T1.city = "Lyon" AND T2.price > 5``."""
     join = scene.join(labelled=True)
     label = scene.label(join.child)
     condition = scene.condition(join.child)
     phrase, sql = inside(scene, join)
     return Draft(
-        (f"SELECT {join.child.of(label)} FROM {join.from_child} WHERE {sql} AND {condition.sql(join.child.name)}",),
+        (f"SELECT T2.{label.name} FROM {join.sql} WHERE {sql} AND {condition.sql('T2')}",),
         join.tables,
         {**join.slots, **condition.slots, "labels": label.plural, "inside": phrase},
     )
@@ -275,13 +274,13 @@ def join_filter_both(scene: Scene) -> Draft:
     unseen=("Out of all {children} {inside}, say how many {predicate}.",),
 )
 def join_count_both(scene: Scene) -> Draft:
-    """``SELECT COUNT(*) FROM … WHERE parent.city = "Lyon" AND child.price > 5``."""
+    """``SELECT COUNT(*) FROM … WHERE T1.city = "Lyon" AND T2.price > 5``."""
     join = scene.join()
     entities(join)
     condition = scene.condition(join.child)
     phrase, sql = inside(scene, join)
     return Draft(
-        (f"SELECT COUNT(*) FROM {join.from_child} WHERE {sql} AND {condition.sql(join.child.name)}",),
+        (f"SELECT COUNT(*) FROM {join.sql} WHERE {sql} AND {condition.sql('T2')}",),
         join.tables,
         {**join.slots, **condition.slots, "inside": phrase},
     )
@@ -303,14 +302,13 @@ def join_count_both(scene: Scene) -> Draft:
     unseen=("Tell me which {parent} {has} the {child} with the {extreme}.",),
 )
 def join_superlative(scene: Scene) -> Draft:
-    """``SELECT parent.name FROM … ORDER BY child.price DESC LIMIT 1``."""
+    """``SELECT T1.name FROM … ORDER BY T2.price DESC LIMIT 1``."""
     join = scene.join()
     entities(join)
     label, measure = scene.label(join.parent), scene.measure(join.child)
     highest = scene.rng.random() < 0.6
-    order = f"{join.child.of(measure)}{' DESC' if highest else ''}"
     return Draft(
-        (f"SELECT {join.parent.of(label)} FROM {join.from_parent} ORDER BY {order} LIMIT 1",),
+        (f"SELECT T1.{label.name} FROM {join.sql} ORDER BY T2.{measure.name}{' DESC' if highest else ''} LIMIT 1",),
         join.tables,
         {**join.slots, "label": label.words, **extreme(measure, highest=highest)},
     )
