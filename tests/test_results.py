@@ -89,6 +89,11 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
         counts = ("{hits} of {n}".format(**entry["exams"][exam]) for exam in ("generated", "in-distribution"))
         setting = f"| {entry['learning_rate']:g} | {entry['batch_size']} | {entry['questions_per_schema']} |"
         assert f"{setting} {' | '.join(counts)} |" in text
+    for entry in result("tuning")["without_gain"]["trials"]:
+        exams = entry["exams"]
+        kinds = ("generated", "in-distribution", "spider-others")
+        shown = ["{hits} of {n}".format(**exams[kind]) if kind in exams else "–" for kind in kinds]
+        assert f"| {entry['what']} | {' | '.join(shown)} |" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
     [causes] = enriched["novel"]["causes"]
     assert max(causes, key=causes.__getitem__) == "unknown_name"  # "most often with a column that the table … lacks"
