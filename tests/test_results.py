@@ -57,6 +57,9 @@ def test_the_demo_s_figures_in_sentences_are_read_from_results() -> None:
     assert f"novel schemas: {novel['base']['matches']} of 5 before, {novel['tuned']['matches']} of 5 after" in text
     assert f"{round(r['seconds'] / 60)} minutes" in text
     assert f"{r['peak_memory_mib'] / 1024:.1f} GiB" in text
+    assert "{:.0f} tokens a second".format(r["training"]["tokens_per_second"]) in text
+    estimated, error = r["cost"]["estimated"]["seconds"], r["cost"]["error"]
+    assert f"estimated at {estimated / 60:.0f} minutes beforehand, and took {error:.0%} more" in text
     [versus_shots] = [c for c in r["comparisons"] if c["a"] == "base-3-shot"]
     gained, lost = versus_shots["b_only"], versus_shots["a_only"]
     assert f"{gained} questions gained and {lost} lost" in text
@@ -107,6 +110,17 @@ def test_the_readme_tells_what_the_demo_costs() -> None:
     assert cost in (ROOT / "README.md").read_text("utf-8")
 
 
+def test_how_exports_answer_is_read_from_results() -> None:
+    text = " ".join((ROOT / "docs/export.md").read_text("utf-8").split())
+    f16, q8_0 = result("export")["f16"], result("export")["q8_0"]
+    assert f"as an F16 file gave {f16['same']} of {f16['n']} answers" in text
+    assert f"as a Q8_0 file {q8_0['same']}," in text
+    assert f16["original"] == q8_0["original"]
+    assert (
+        f"({f16['original']} answers were right before, {f16['exported']} as F16, {q8_0['exported']} as Q8_0;" in text
+    )
+
+
 def test_what_checking_data_takes_is_read_from_results() -> None:
     quality = result("data-quality")
     text = (ROOT / "docs/data.md").read_text("utf-8")
@@ -115,7 +129,7 @@ def test_what_checking_data_takes_is_read_from_results() -> None:
 
 def test_what_votes_gain_and_cost_is_read_from_results() -> None:
     text = " ".join((ROOT / "docs/evaluation.md").read_text("utf-8").split())
-    greedy = result("demo")["suites"]["novel"]["tuned"]
+    greedy = result("votes")["greedy"]
     votes = result("votes")["evaluations"]["tuned-votes-5-repair"]
     for figures, seconds in ((greedy, greedy["seconds"] / greedy["n"]), (votes, votes["per_question"]["seconds"])):
         assert f"{figures['matches']} of {figures['n']}" in text
