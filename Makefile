@@ -5,7 +5,7 @@ VENV ?= .venv
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 # Two files of tests side by side; most of their time goes into waiting for processes that they start.
-PYTEST = $(VENV)/bin/pytest --numprocesses 2 --dist loadfile
+PYTEST = $(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 PIP = $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # Clients of the engine that `make test-slow` runs, each in a folder of its own and without dependencies: what they need
