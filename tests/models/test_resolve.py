@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 
 import pytest
 
@@ -134,6 +135,16 @@ def test_a_hub_model_is_downloaded_once_without_pickles(published, llama_folder)
     asked = len(published.requests)
     assert models.resolve(NAME) == model
     assert len(published.requests) == asked
+
+
+@pytest.mark.usefixtures("published")
+def test_a_download_starts_no_thread_that_may_block_it_for_ever(monkeypatch):
+    began: list[str] = []
+    start = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (began.append(thread.name), start(thread)))
+    models.resolve(NAME)
+    assert began
+    assert "tqdm_monitor" not in began
 
 
 @pytest.mark.usefixtures("published")
