@@ -79,8 +79,9 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
     text = " ".join((ROOT / "docs/generalisation.md").read_text("utf-8").split())
     enriched, plain = (exams_of("generalisation", recipe) for recipe in (PRESETS["cpu"].recipe, "plain"))
     few_tables, first = (exams_of(name, PRESETS["cpu"].recipe) for name in ("few-spare-tables", "first-rate"))
-    before, after, earlier = ("{hits} of {n}".format(**e["novel"]["seeds"][0]) for e in (plain, enriched, few_tables))
-    assert f"{before} novel questions, against {after} by the recipe" in text
+    before, after = (" and ".join(str(s["hits"]) for s in e["novel"]["seeds"]) for e in (plain, enriched))
+    assert f"{before} of 160 novel questions, against {after} of 160 by the recipe" in text
+    earlier = "{hits} of {n}".format(**few_tables["novel"]["seeds"][0])
     assert f"It answered {earlier} novel questions at the first rate." in text
     old = {exam: "{hits} of {n}".format(**first[exam]["seeds"][0]) for exam in EXAMS}
     assert f"{old['novel']} novel questions, {old['in-distribution']} rows like those of training" in text
@@ -96,11 +97,17 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
         kinds = ("generated", "in-distribution", "spider-others")
         shown = ["{hits} of {n}".format(**exams[kind]) if kind in exams else "–" for kind in kinds]
         assert f"| {entry['what']} | {' | '.join(shown)} |" in text
+    assert f"itself answered {enriched['generated']['seeds'][1]['hits']} of the generated questions" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
-    [causes] = enriched["novel"]["causes"]
-    assert max(causes, key=causes.__getitem__) == "unknown_name"  # "most often with a column that the table … lacks"
-    spurious = [exams["novel"]["spurious_conditions"][0] for exams in (plain, enriched)]
-    assert "from {} to {} of {}".format(*spurious, enriched["novel"]["seeds"][0]["n"]) in text
+    for causes in enriched["novel"]["causes"]:
+        assert (
+            max(causes, key=causes.__getitem__) == "unknown_name"
+        )  # "most often with a column that the table … lacks"
+    (first_from, second_from), (first_to, second_to) = (e["novel"]["spurious_conditions"] for e in (plain, enriched))
+    spurious = (
+        f"from {first_from} to {first_to} of 160 with one seed, and from {second_from} to {second_to} with the other"
+    )
+    assert spurious in text
 
 
 def test_the_readme_tells_what_the_demo_costs() -> None:
