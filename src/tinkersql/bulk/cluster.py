@@ -143,7 +143,7 @@ def _no_stderr() -> Iterator[None]:
 
 
 def _knock(address: str) -> None:
-    host, _, port = address.rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
     try:
