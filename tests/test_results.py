@@ -100,9 +100,8 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
     assert f"itself answered {enriched['generated']['seeds'][1]['hits']} of the generated questions" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
     for causes in enriched["novel"]["causes"]:
-        assert (
-            max(causes, key=causes.__getitem__) == "unknown_name"
-        )  # "most often with a column that the table … lacks"
+        # The text says: most often with a column that the table at hand does not have.
+        assert max(causes, key=causes.__getitem__) == "unknown_name"
     (first_from, second_from), (first_to, second_to) = (e["novel"]["spurious_conditions"] for e in (plain, enriched))
     spurious = (
         f"from {first_from} to {first_to} of 160 with one seed, and from {second_from} to {second_to} with the other"
