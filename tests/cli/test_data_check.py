@@ -23,14 +23,14 @@ ROWS = [
 ]
 
 
-def check(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def check(*arguments: str, cwd: Path, columns: int = 120) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tinkersql", "data", "check", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
         timeout=120,
-        env=os.environ | {"COLUMNS": "120"},
+        env=os.environ | {"COLUMNS": str(columns)},
     )
 
 
@@ -56,6 +56,21 @@ def test_the_report_names_causes_and_rows(folder) -> None:
     assert "33.33%" in lines["torn number"]
     assert done.stdout.splitlines()[-1].startswith("3 rows in ")
     assert [path.name for path in folder.iterdir()] == ["data.json"]
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_narrow_terminal_costs_no_figure(folder, columns) -> None:
+    long = {**ROWS[0], "question": "Which?", "answer": f"SELECT name FROM ducks WHERE name = '{'quack ' * 20}'"}
+    (folder / "data.json").write_text(json.dumps([*ROWS, *[long] * 97]))
+    done = check("data.json", "--examples", "2", cwd=folder, columns=columns)
+    header, *lines = done.stdout.splitlines()
+    assert header.split()[:4] == ["cause", "severity", "rows", "share"]
+    found = {line.split("  ")[0]: line.removeprefix(line.split("  ")[0]) for line in lines}
+    assert found["torn number"].split()[:3] == ["error", "1", "1.00%"]
+    assert found["duplicate"].split()[:3] == ["warning", "96", "96.00%"]
+    assert found["literal not in the question"].split()[:3] == ["warning", "97", "97.00%"]
+    assert found["literal not in the question"].rstrip().endswith("…")
+    assert all(len(line) <= columns for line in lines)
 
 
 def test_json_and_a_cleaned_copy(folder) -> None:

@@ -86,15 +86,21 @@ def _facts(found: "Audit", written: "Cleaned | None", examples: int) -> dict[str
 def _table(found: "Audit", examples: int) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("cause", no_wrap=True)
-    table.add_column("severity")
-    table.add_column("rows", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("for example", no_wrap=True, overflow="ellipsis")
+    # Without a least width, rich would squeeze these first in a narrow terminal or a pipe.
+    table.add_column("severity", no_wrap=True, min_width=len("severity"))
+    table.add_column("rows", no_wrap=True, min_width=len(f"{len(found.examples):,}"), justify="right")
+    table.add_column("share", no_wrap=True, min_width=len("100.00%"), justify="right")
+    table.add_column(_cut("for example"))  # the only one that may wrap, and so the one that rich shrinks
     for cause, count in found.counts.items():
         shown = [f"row {f.row}: {printable(f.detail)[:_LONGEST_EXAMPLE]}" for f in found.of(cause)[:examples]]
         colour = "red" if cause.severity == "error" else "yellow"
         share = f"{count / len(found.examples):.2%}"
-        table.add_row(cause.name, Text(cause.severity, colour), f"{count:,}", share, Text("\n".join(shown)))
+        table.add_row(cause.name, Text(cause.severity, colour), f"{count:,}", share, _cut("\n".join(shown)))
     if not table.row_count:
         table.add_row("nothing found", "", "", "", "")
     return table
+
+
+def _cut(text: str) -> Text:
+    """Lines that are cut at the column's width rather than wrapped."""
+    return Text(text, no_wrap=True, overflow="ellipsis")
