@@ -26,7 +26,7 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("out", ["out.json", "out.jsonl"])
+@pytest.mark.parametrize("out", ["out.json", "out.jsonl", "out.ndjson"])
 def test_rows_are_written_and_the_changes_counted(folder, out) -> None:
     done = enrich("rows.json", out, "--recipe", "full-schemas,value-case,mix-generated", "--json", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -59,19 +59,25 @@ def test_the_seed_decides(folder) -> None:
     [
         (("rows.json", "out.json", "--recipe", "magic"), "no such recipe"),
         (("rows.json", "out.json", "--recipe", ""), "at least one is needed"),
-        (("rows.json", "out.csv", "--recipe", "full-schemas"), "must end in .json or .jsonl"),
+        (("rows.json", "out.csv", "--recipe", "full-schemas"), "ends in .json or .jsonl"),
         (("none.json", "out.json", "--recipe", "full-schemas"), "no such file"),
         (("built-in", "out.json", "--recipe", "mix-generated"), "generated already"),
-        (("rows.json", "missing/out.json", "--recipe", "full-schemas"), "cannot be written"),
+        (
+            ("none.json", "missing/out.json", "--recipe", "full-schemas"),
+            "there is no folder missing",
+        ),  # before the work
+        (("rows.json", "rows.json", "--recipe", "full-schemas"), "this is the data itself"),
+        (("rows.json", "../{0}/rows.json", "--recipe", "full-schemas"), "this is the data itself"),
     ],
 )
 def test_a_mistake_costs_one_line_and_leaves_nothing_behind(folder, arguments, message) -> None:
-    done = enrich(*arguments, cwd=folder)
+    done = enrich(*(argument.format(folder.name) for argument in arguments), cwd=folder)
     assert done.returncode != 0
     assert message in done.stderr.splitlines()[-1]
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in done.stderr
     assert [path.name for path in folder.iterdir()] == ["rows.json"]
+    assert json.loads((folder / "rows.json").read_text()) == ROWS
 
 
 def test_columns_of_other_names_are_mapped(folder) -> None:

@@ -12,7 +12,6 @@ from rich.text import Text
 
 from tinkersql.cli.options import DataArgument, JsonOption, MapOption, mapping
 from tinkersql.console import Terminal, printable
-from tinkersql.errors import SettingsError
 
 if TYPE_CHECKING:
     from tinkersql.corpus.quality import Audit, Cleaned
@@ -36,9 +35,10 @@ def check(
     """Run every gold on its schema, and find damaged, repeated and contradictory rows; --clean writes a sound copy."""
     from tinkersql import corpus
     from tinkersql.corpus import quality
+    from tinkersql.corpus.writing import check_file
 
     if clean is not None:
-        _refuse(clean, data, quality.SUFFIXES)
+        check_file(clean, data)
     terminal = Terminal()
     loaded = corpus.load(data, terminal, mapping(map))
     found = quality.audit(loaded.examples, terminal, workers or os.cpu_count() or 1)
@@ -52,18 +52,6 @@ def check(
     if written is not None:
         counts = f"{written.rows:,} rows, {written.dropped:,} dropped, {written.repaired:,} repaired"
         console.print(f"{written.path}: {counts}; {written.log}", markup=False, soft_wrap=True)
-
-
-def _refuse(out: Path, data: str, suffixes: tuple[str, ...]) -> None:
-    """Refuse what would fail only after all the work, or cost the source."""
-    if out.suffix not in suffixes:
-        raise SettingsError(f"--clean {out}: give a name that ends in .json or .jsonl")
-    if not out.parent.is_dir():
-        raise SettingsError(f"--clean {out}: there is no folder {out.parent}; make it first")
-    if out.exists() and not out.is_file():
-        raise SettingsError(f"--clean {out}: this is no file; give another name")
-    if out.exists() and Path(data).exists() and out.samefile(data):
-        raise SettingsError(f"--clean {out}: this is the data itself; give another name")
 
 
 def _facts(found: "Audit", written: "Cleaned | None", examples: int) -> dict[str, Any]:

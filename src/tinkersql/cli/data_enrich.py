@@ -30,9 +30,9 @@ def enrich(
     """
     from tinkersql import corpus
     from tinkersql.corpus import recipes
+    from tinkersql.corpus.writing import check_file
 
-    if out.suffix not in (".json", ".jsonl"):
-        raise SettingsError(f"{out}: the file must end in .json or .jsonl")
+    check_file(out, data)
     steps = recipes.parse(recipe)
     if not steps:
         raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.RECIPES)}")
@@ -71,7 +71,7 @@ def _row(example: "Example") -> dict[str, str]:
 
 def _write(out: Path, rows: list[dict[str, str]]) -> None:
     lines = [jsonlib.dumps(row, ensure_ascii=False) for row in rows]
-    text = "\n".join(lines) if out.suffix == ".jsonl" else "[\n" + ",\n".join(lines) + "\n]"
+    text = "[\n" + ",\n".join(lines) + "\n]" if out.suffix == ".json" else "\n".join(lines)
     partial = out.with_name(f".{out.name}.partial")  # a full disk must not cost an older file
     try:
         partial.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write a split as data files."""
+"""Write a split as data files, and refuse places where nothing can or should be written."""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +9,30 @@ from tinkersql.cache import atomic_folder
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.reading import Corpus, to_record
 from tinkersql.corpus.splitting import Split
-from tinkersql.errors import RunError
+from tinkersql.errors import RunError, SettingsError
+
+SUFFIXES = (".json", ".jsonl", ".ndjson")
+"""Of files of rows that commands write: a JSON array, or JSON lines."""
+
+
+def check_file(out: Path, data: str) -> None:
+    """Refuse a file of rows that would fail only after all the work, or cost the source.
+
+    Args:
+        out: The file to write; another one of that name is replaced.
+        data: The data that its rows come from, as `corpus.load` takes it.
+
+    Raises:
+        SettingsError: The name has another ending, its folder is missing, or it is no file, or the data itself.
+    """
+    if out.suffix not in SUFFIXES:
+        raise SettingsError(f"{out}: give a name that ends in .json or .jsonl")
+    if not out.parent.is_dir():
+        raise SettingsError(f"{out}: there is no folder {out.parent}; make it first")
+    if out.exists() and not out.is_file():
+        raise SettingsError(f"{out}: this is no file; give another name")
+    if out.exists() and Path(data).exists() and out.samefile(data):
+        raise SettingsError(f"{out}: this is the data itself; give another name")
 
 
 def check_folder(out: Path) -> None:

@@ -13,9 +13,6 @@ from tinkersql.corpus.quality.causes import DUPLICATE, LOOSE_ENDS, Finding, Seve
 from tinkersql.corpus.reading import to_row
 from tinkersql.errors import DataError, RunError
 
-SUFFIXES = (".json", ".jsonl", ".ndjson")
-"""Of a cleaned file: a JSON array, or JSON lines."""
-
 
 @dataclass(frozen=True)
 class Cleaned:
@@ -37,7 +34,7 @@ def clean(found: Audit, out: Path) -> Cleaned:
 
     Args:
         found: the audit.
-        out: the file to write, named ``.json`` (an array) or ``.jsonl``; the log is ``<out>.log.jsonl``.
+        out: the file to write, which `corpus.writing.check_file` accepts; the log is ``<out>.log.jsonl``.
 
     Raises:
         DataError: no row is left.
