@@ -80,6 +80,19 @@ def test_a_mistake_costs_one_line_and_leaves_nothing_behind(folder, arguments, m
     assert json.loads((folder / "rows.json").read_text()) == ROWS
 
 
+def test_all_golds_and_what_is_known_of_a_row_are_written(folder) -> None:
+    other = "SELECT keeper FROM table_name_7 AS t WHERE bird = 'heron'"
+    known = {"difficulty": "hard", "skills": ["filter"], "domain": "birds"}
+    rows = [{**row, **known, "answer": [row["answer"], other]} for row in ROWS]
+    (folder / "rows.json").write_text(json.dumps(rows))
+    done = enrich("rows.json", "out.json", "--recipe", "shuffle-columns=1,value-case", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    for row in json.loads((folder / "out.json").read_text()):
+        assert row.items() >= known.items()
+        assert len(row["answer"]) == 2
+        assert row["answer"][1] == other.replace("heron", "Heron")
+
+
 def test_columns_of_other_names_are_mapped(folder) -> None:
     (folder / "rows.csv").write_text(
         "nl,ddl,sql\nWhich birds?,CREATE TABLE birds (name VARCHAR),SELECT name FROM birds\n"

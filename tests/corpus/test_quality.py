@@ -1,6 +1,8 @@
 """What `tinkersql.corpus.quality` finds in rows, what it repairs, and what it leaves alone."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -269,6 +271,54 @@ def test_data_of_which_nothing_is_left_is_not_written(tmp_path):
     with pytest.raises(DataError, match="no row is left"):
         clean(looked_at(row("Who?", SELECT + "fans > 4"), row("Who?", SELECT + "fans = 4")), tmp_path / "clean.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def several(question: str, *golds: str, **facts: Any) -> Example:
+    return Example(question, SCHEMA, golds, **facts)
+
+
+ALTERNATIVES = (
+    several("Who has 3 fans?", SELECT + "fans = 3", SELECT + "3 = fans", difficulty="easy", skills=("filter",)),
+    several("Crowd over 92,719?", SELECT + "crowd > 92719", SELECT + "crowd > 92 OFFSET 719 ;", domain="sport"),
+    several("Who has 4 fans?", SELECT + "fans = 4", SELECT + "coach = 4"),
+    several("Crowd over 92,719 or 4?", SELECT + "crowd > 92 OFFSET 719", SELECT + "coach = 4"),
+    several("Crowd over 1,719?", SELECT + "crowd > 1 OFFSET 719", SELECT + "1 OFFSET 719 < crowd"),
+)
+
+
+def test_every_gold_is_looked_at_and_only_what_is_wrong_is_replaced(tmp_path):
+    found = looked_at(*ALTERNATIVES)
+    assert [(f.row, f.cause.name, bool(f.repair)) for f in found.findings if f.cause.severity is Severity.ERROR] == [
+        (2, "torn number", True),
+        (3, "missing table or column", False),
+        (4, "missing table or column", False),
+        (5, "torn number", False),
+    ]
+    done = clean(found, tmp_path / "clean.json")
+    kept = replace(ALTERNATIVES[1], golds=(SELECT + "crowd > 92719", SELECT + "crowd > 92719"))
+    assert read_file(done.path) == (ALTERNATIVES[0], kept)
+    first = json.loads(done.log.read_text("utf-8").splitlines()[0])
+    assert (first["before"], first["after"]) == (
+        {"answer": list(ALTERNATIVES[1].golds)},
+        {"answer": list(kept.golds)},
+    )
+
+
+def test_rows_that_share_a_meaning_do_not_contradict_each_other():
+    found = looked_at(
+        several("Who has 3 fans?", SELECT + "fans = 3"),
+        several("Who has 3 fans?", SELECT + "fans > 3", SELECT + "3 = fans"),
+        several("Who has 3 fans?", SELECT + "fans = 3", SELECT + "fans > 3"),
+        several("Who has 3 fans?", SELECT + "fans > 3", SELECT + "fans = 3;"),
+        several("Who has 4 fans?", SELECT + "fans = 4", SELECT + "4 = fans"),
+        several("Who has 4 fans?", SELECT + "fans > 4", SELECT + "fans < 4"),
+    )
+    named = [(f.row, f.cause.name, f.detail) for f in found.findings if f.cause.name != "loose ends"]
+    assert named == [
+        (4, "duplicate", "as row 3"),
+        (5, "contradiction", f"against row 6: {SELECT}fans > 4"),
+        (6, "contradiction", f"against row 5: {SELECT}fans = 4"),
+    ]
 
 
 def test_a_place_that_cannot_be_written_keeps_nothing(mixed, tmp_path):

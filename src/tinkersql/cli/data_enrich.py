@@ -2,16 +2,13 @@
 
 import json as jsonlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tinkersql.cli.options import DataArgument, JsonOption, MapOption, mapping
 from tinkersql.console import Terminal, printable
 from tinkersql.errors import RunError, SettingsError
-
-if TYPE_CHECKING:
-    from tinkersql.corpus import Example
 
 
 def enrich(
@@ -39,7 +36,7 @@ def enrich(
     reporter = Terminal()
     examples = corpus.load(data, reporter, mapping(map)).examples
     enriched = recipes.enrich(recipe, examples, seed, reporter=reporter)
-    _write(out, [_row(example) for example in enriched.examples])
+    _write(out, [corpus.to_record(example) for example in enriched.examples])
     if json:
         summary = {
             "path": str(out),
@@ -62,14 +59,7 @@ def enrich(
             print(f"  {label:<6}  {printable(example.schema)}\n          {printable(example.gold)}")
 
 
-def _row(example: "Example") -> dict[str, str]:
-    from tinkersql.corpus.reading import to_row
-
-    more = {"domain": example.domain, "pattern": example.pattern}
-    return to_row(example) | {key: value for key, value in more.items() if value}
-
-
-def _write(out: Path, rows: list[dict[str, str]]) -> None:
+def _write(out: Path, rows: list[dict[str, Any]]) -> None:
     lines = [jsonlib.dumps(row, ensure_ascii=False) for row in rows]
     text = "[\n" + ",\n".join(lines) + "\n]" if out.suffix == ".json" else "\n".join(lines)
     partial = out.with_name(f".{out.name}.partial")  # a full disk must not cost an older file

@@ -1,10 +1,11 @@
 """The audit: try out every gold, look for damage, repeats and missing values, and say what is wrong with which row."""
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 
 from tinkersql.console import Advance, Reporter
 from tinkersql.corpus.examples import Example
@@ -23,14 +24,15 @@ class Audit:
 
     Attributes:
         examples: the rows that were looked at.
-        findings: in the order of the rows. The damage of a row, or what keeps its gold from running, is one finding.
-        rows: by number, those that stay when what does not run is left out, with their repaired golds.
+        findings: in the order of the rows, one of each cause at most for a row, whichever of its golds it is about. The
+            damage of a row, or what keeps a gold of it from running, is one finding.
+        rows: by number, those that stay when what does not run is left out, tidied and with their repaired golds.
         seconds: how long it took.
     """
 
     examples: Sequence[Example]
     findings: list[Finding] = field(default_factory=list)
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, Example] = field(default_factory=dict)
     seconds: float = 0.0
 
     def of(self, cause: Cause) -> list[Finding]:
@@ -45,7 +47,7 @@ class Audit:
 
 
 def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> Audit:
-    """Look at every row; of a row with several golds, at the one that training learns.
+    """Look at every gold of every row; a row stays when all of them run.
 
     Args:
         examples: the rows.
@@ -57,27 +59,39 @@ def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> 
     """
     started = time.monotonic()
     done = Audit(examples)
-    with reporter.track("run golds", len(examples), "rows") as advance:
-        rows = _tried([(e.question.strip(), e.schema, tidied(e.gold)) for e in examples], advance, workers)
-    if not any(row.check.runs for row in rows):
+    texts = [
+        (number, example.question.strip(), example.schema, tidied(gold))
+        for number, example in enumerate(examples, 1)
+        for gold in example.golds
+    ]
+    with reporter.track("run golds", len(texts), "golds") as advance:
+        golds = _tried(texts, advance, workers)
+    if not any(gold.check.runs for gold in golds):
         raise DataError(
-            f"none of the {len(rows):,} golds runs on its schema (row 1: {rows[0].check.reason}); "
+            f"none of the {len(golds):,} golds runs on its schema (row 1: {golds[0].check.reason}); "
             "check that 'context' holds the CREATE TABLE statements of the tables that 'answer' asks"
         )
-    errors = [found for row in rows if (found := _error(row))]
-    with reporter.track("run repairs", sum(bool(error.repair) for error in errors), "rows") as advance:
-        mended = _mended(rows, errors, advance, workers)
-    done.findings += [error if error.row in mended else replace(error, repair="") for error in errors]
-    broken = {error.row for error in errors}
-    sound = [mended.get(row.number, row) for row in rows if row.number in mended or row.number not in broken]
-    done.rows = {row.number: row for row in sound}
-    groups = repeated(sound)
+    errors = {place: found for place, gold in enumerate(golds) if (found := _error(gold))}
+    with reporter.track("run repairs", sum(bool(error.repair) for error in errors.values()), "golds") as advance:
+        mended = _mended(golds, errors, advance, workers)
+    damaged = _worst(error if place in mended else replace(error, repair="") for place, error in errors.items())
+    done.findings += damaged.values()
+    rows: defaultdict[int, list[Row]] = defaultdict(list)
+    for place, gold in enumerate(golds):
+        if gold.number not in damaged or damaged[gold.number].repair:
+            rows[gold.number].append(mended.get(place, gold))
+    done.rows = {
+        number: replace(examples[number - 1], question=row[0].question, golds=tuple(gold.gold for gold in row))
+        for number, row in rows.items()
+    }
+    groups = repeated(rows.values())
     with reporter.track("compare repeats", None, "pairs") as advance:
         done.findings += duplicates(groups)
         done.findings += contradictions(groups, partial(_watched, advance, workers))
-    with reporter.track("look for values", len(sound), "rows") as advance:
-        for row in sound:
-            done.findings += filter(None, (look(row) for look in DOUBTS))
+    with reporter.track("look for values", len(rows), "rows") as advance:
+        for row in rows.values():
+            for look in DOUBTS:
+                done.findings += islice(filter(None, map(look, row)), 1)
             advance()
     done.findings += _loose_ends(examples)
     done.findings.sort(key=lambda finding: (finding.row, CAUSES.index(finding.cause)))
@@ -85,12 +99,12 @@ def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> 
     return done
 
 
-def _tried(texts: Sequence[tuple[str, str, str]], advance: Advance, workers: int) -> list[Row]:
-    """(question, schema, gold) as rows, in order and numbered from 1, whose golds were tried out."""
+def _tried(texts: Sequence[tuple[int, str, str, str]], advance: Advance, workers: int) -> list[Row]:
+    """(number, question, schema, gold) in the same order, with what came of the gold."""
     rows = []
-    checks = check_many(((schema, gold) for _, schema, gold in texts), workers)
-    for number, (text, check) in enumerate(zip(texts, checks, strict=True), 1):
-        rows.append(Row(number, *text, check))
+    checks = check_many(((schema, gold) for *_, schema, gold in texts), workers)
+    for text, check in zip(texts, checks, strict=True):
+        rows.append(Row(*text, check))
         advance()
     return rows
 
@@ -103,15 +117,21 @@ def _error(row: Row) -> Finding | None:
     return found
 
 
-def _mended(rows: Sequence[Row], errors: Sequence[Finding], advance: Advance, workers: int) -> dict[int, Row]:
-    """The rows whose repair runs and leaves no damage, by number."""
-    proposals = [(rows[error.row - 1], error.repair) for error in errors if error.repair]
-    tried = _tried([(row.question, row.schema, repair) for row, repair in proposals], advance, workers)
-    return {
-        row.number: replace(mended, number=row.number)
-        for (row, _), mended in zip(proposals, tried, strict=True)
-        if mended.check.runs and damage(mended) is None
-    }
+def _mended(golds: Sequence[Row], errors: Mapping[int, Finding], advance: Advance, workers: int) -> dict[int, Row]:
+    """The golds whose repair runs and leaves no damage, repaired, by their place."""
+    places = [place for place, error in errors.items() if error.repair]
+    texts = [(golds[p].number, golds[p].question, golds[p].schema, errors[p].repair) for p in places]
+    tried = zip(places, _tried(texts, advance, workers), strict=True)
+    return {place: mended for place, mended in tried if mended.check.runs and damage(mended) is None}
+
+
+def _worst(errors: Iterable[Finding]) -> dict[int, Finding]:
+    """By row its first error that is beyond repair, or else its first one."""
+    worst: dict[int, Finding] = {}
+    for error in errors:
+        if error.row not in worst or (worst[error.row].repair and not error.repair):
+            worst[error.row] = error
+    return worst
 
 
 def _watched(advance: Advance, workers: int, pairs: Iterable[Pair]) -> Iterator[Comparison]:
@@ -121,11 +141,11 @@ def _watched(advance: Advance, workers: int, pairs: Iterable[Pair]) -> Iterator[
 
 
 def _loose_ends(examples: Sequence[Example]) -> list[Finding]:
-    """The rows whose question or gold has blanks around it, or whose gold ends with a semicolon."""
+    """The rows whose question or a gold has blanks around it, or of which a gold ends with a semicolon."""
     found = []
     for number, example in enumerate(examples, 1):
         if example.question.strip() != example.question:
             found.append(Finding(number, LOOSE_ENDS, "blanks around the question"))
-        elif tidied(example.gold) != example.gold:
+        elif any(tidied(gold) != gold for gold in example.golds):
             found.append(Finding(number, LOOSE_ENDS, "a semicolon or blanks around the gold"))
     return found

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from tinkersql.corpus.quality.audit import Audit
 from tinkersql.corpus.quality.causes import DUPLICATE, LOOSE_ENDS, Finding, Severity
-from tinkersql.corpus.reading import to_row
+from tinkersql.corpus.reading import to_record
 from tinkersql.errors import DataError, RunError
 
 
@@ -28,9 +28,9 @@ class Cleaned:
 def clean(found: Audit, out: Path) -> Cleaned:
     """Write the rows that are left when the wrong ones are dropped or repaired.
 
-    Dropped are golds that do not run or are damaged beyond a certain repair, all rows of a contradiction, and every
-    duplicate but the first. Warnings besides duplicates and loose ends change nothing. Both files appear complete or
-    not at all.
+    Dropped are rows with a gold that does not run or is damaged beyond a certain repair, all rows of a contradiction,
+    and every duplicate but the first. Warnings besides duplicates and loose ends change nothing. Both files appear
+    complete or not at all.
 
     Args:
         found: the audit.
@@ -46,13 +46,12 @@ def clean(found: Audit, out: Path) -> Cleaned:
         by_row.setdefault(finding.row, []).append(finding)
     for number, example in enumerate(found.examples, 1):
         findings = by_row.get(number, [])
-        before = to_row(example)
+        before = to_record(example)
         against = next((finding for finding in findings if _drops(finding)), None)
         if against is not None:
             log.append(_entry(against, "dropped", before, None))
             continue
-        row = found.rows[number]
-        after = {**before, "question": row.question, "answer": row.gold}
+        after = to_record(found.rows[number])
         rows.append(after)
         if after != before:
             cause = next(finding for finding in findings if finding.repair or finding.cause is LOOSE_ENDS)
@@ -73,7 +72,7 @@ def _drops(finding: Finding) -> bool:
     return finding.cause is DUPLICATE or (finding.cause.severity is Severity.ERROR and not finding.repair)
 
 
-def _entry(finding: Finding, action: str, before: dict[str, str], after: dict[str, str] | None) -> dict[str, Any]:
+def _entry(finding: Finding, action: str, before: dict[str, Any], after: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "row": finding.row,
         "cause": finding.cause.name,
@@ -88,7 +87,7 @@ def _lines(records: Iterable[dict[str, Any]]) -> Iterator[str]:
     return (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
-def _array(rows: list[dict[str, str]]) -> Iterator[str]:
+def _array(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield json.dumps(rows, ensure_ascii=False, indent=0) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Rows that repeat each other: the same gold again, or another one that means something else."""
+"""Rows that repeat each other: the same golds again, or others that mean something else."""
 
 import re
 from collections import defaultdict
@@ -9,43 +9,51 @@ from tinkersql.corpus.quality.rows import Row
 from tinkersql.equivalence import Comparison, Pair, Verdict
 from tinkersql.equivalence.schema import SchemaError, read_schema
 
+Golds = Sequence[Row]
+"""All golds of one row."""
 Compare = Callable[[Iterable[Pair]], Iterable[Comparison]]
 """The judge."""
 
 
-def duplicates(groups: Iterable[Sequence[Row]]) -> Iterator[Finding]:
-    """Rows whose gold is that of an earlier row of their group, but for blanks and the case of keywords and names."""
+def duplicates(groups: Iterable[Sequence[Golds]]) -> Iterator[Finding]:
+    """Rows with the golds of an earlier row of their group, but for blanks and the case of keywords and names."""
     for group in groups:
-        first: dict[tuple[str, ...], int] = {}
-        for row in group:
-            kept = first.setdefault(_text(row), row.number)
-            if kept != row.number:
-                yield Finding(row.number, DUPLICATE, f"as row {kept}")
+        first: dict[frozenset[tuple[str, ...]], int] = {}
+        for golds in group:
+            number = golds[0].number
+            kept = first.setdefault(_texts(golds), number)
+            if kept != number:
+                yield Finding(number, DUPLICATE, f"as row {kept}")
 
 
-def contradictions(groups: Iterable[Sequence[Row]], compare: Compare) -> Iterator[Finding]:
-    """All rows of a group in which the judge finds two golds that differ: nobody can tell which of them is right."""
-    suspects = [group for group in groups if len({_text(row) for row in group}) > 1]
-    pairs = [(group[0].schema, group[0].gold, row.gold) for group in suspects for row in group[1:]]
+def contradictions(groups: Iterable[Sequence[Golds]], compare: Compare) -> Iterator[Finding]:
+    """All rows of a group in which the judge tells the golds of two apart: nobody can tell which of them is right."""
+    suspects = [group for group in groups if len(set(map(_texts, group))) > 1]
+    pairs = [
+        (first[0].schema, tuple(gold.gold for gold in first), gold.gold)
+        for first, *others in suspects
+        for other in others
+        for gold in other
+    ]
     answers = iter(compare(pairs))
-    for group in suspects:
-        verdicts = [next(answers).verdict for _ in group[1:]]
-        if Verdict.DIFFERENT in verdicts:
-            other = group[1 + verdicts.index(Verdict.DIFFERENT)]
-            for row in group:
-                against = other if row is not other else group[0]
-                yield Finding(row.number, CONTRADICTION, f"against row {against.number}: {against.gold}")
+    for first, *others in suspects:
+        verdicts = [{next(answers).verdict for _ in other} for other in others]
+        if {Verdict.DIFFERENT} in verdicts:
+            against = others[verdicts.index({Verdict.DIFFERENT})]
+            for golds in (first, *others):
+                [shown, *_] = against if golds is not against else first
+                yield Finding(golds[0].number, CONTRADICTION, f"against row {shown.number}: {shown.gold}")
 
 
-def repeated(rows: Iterable[Row]) -> list[list[Row]]:
+def repeated(rows: Iterable[Golds]) -> list[list[Golds]]:
     """The groups of two or more rows with one question and one schema, whatever the case and the order of columns."""
-    by_question: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        by_question[_question(row.question)].append(row)
-    groups: defaultdict[tuple, list[Row]] = defaultdict(list)
+    by_question: defaultdict[str, list[Golds]] = defaultdict(list)
+    for golds in rows:
+        by_question[_question(golds[0].question)].append(golds)
+    groups: defaultdict[tuple, list[Golds]] = defaultdict(list)
     for question, same in by_question.items():
-        for row in same if len(same) > 1 else ():
-            groups[question, _schema(row.schema)].append(row)
+        for golds in same if len(same) > 1 else ():
+            groups[question, _schema(golds[0].schema)].append(golds)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -65,6 +73,6 @@ def _schema(text: str) -> frozenset:
     )
 
 
-def _text(row: Row) -> tuple[str, ...]:
-    """A gold's tokens; the case of values counts."""
-    return tuple(token.word or token.text for token in row.tokens)
+def _texts(golds: Golds) -> frozenset[tuple[str, ...]]:
+    """The tokens of each gold; the case of values counts."""
+    return frozenset(tuple(token.word or token.text for token in row.tokens) for row in golds)

@@ -1,4 +1,4 @@
-"""A row under inspection: its texts, and what they are made of."""
+"""What is under inspection: a gold of a row, and what it is made of."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +9,7 @@ from tinkersql.equivalence.lexing import Token, meaningful
 
 @dataclass(frozen=True)
 class Row:
-    """One row whose gold was tried out.
+    """A gold of a row, which was tried out; a row with several golds is several of these.
 
     Attributes:
         number: of the row in the data, from 1.
