@@ -5,13 +5,14 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinkersql.corpus import Example
-from tinkersql.corpus.generate import generate, is_held_out_domain
+from tinkersql.corpus.generate import generate, is_generated, is_held_out_domain
 from tinkersql.corpus.generate import split as generated_split
 from tinkersql.corpus.recipes import COMBINATIONS, RECIPES, apply, enrich, parse
 from tinkersql.equivalence import Verdict, compare
@@ -411,6 +412,12 @@ def test_generated_examples_alone_or_among_their_like_are_refused() -> None:
         apply("mix-generated=1", ROWS, seed=0)
     with pytest.raises(SettingsError, match="generated already"):
         apply("mix-generated", LARGE, seed=0)
+
+
+def test_a_column_called_pattern_makes_no_row_a_generated_one() -> None:
+    tagged = tuple(replace(example, domain="birds", pattern="multi-hop") for example in ROWS)
+    assert len(apply("mix-generated=0.5", tagged, seed=0)) == 2 * len(ROWS)
+    assert all(map(is_generated, LARGE))
 
 
 def test_every_combination_is_made_of_recipes_and_an_empty_spec_of_none() -> None:

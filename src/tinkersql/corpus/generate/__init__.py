@@ -26,7 +26,7 @@ from tinkersql.corpus.generate.schema import show
 from tinkersql.corpus.generate.shapes import SHAPES
 from tinkersql.corpus.generate.shapes.shape import worded
 
-__all__ = ["REACH", "TEST_EVERY", "generate", "is_held_out_domain", "is_held_out_pattern", "split"]
+__all__ = ["REACH", "TEST_EVERY", "generate", "is_generated", "is_held_out_domain", "is_held_out_pattern", "split"]
 
 TEST_EVERY = 6
 REACH = 24_000
@@ -34,6 +34,7 @@ REACH = 24_000
 ATTEMPTS = 200
 DOMAINS_TRIED = 12  # for one shape, before another one is drawn: so shapes that few domains fit keep their share
 
+_DOMAINS = frozenset(domain.name for domain in DOMAINS)
 _WORDINGS = {shape.name: len(shape.wordings) for shape in SHAPES}
 
 
@@ -74,6 +75,12 @@ def split(examples: Iterable[Example]) -> tuple[list[Example], list[Example]]:
         elif held_out == (False, False):
             train.append(example)
     return train, test
+
+
+def is_generated(example: Example) -> bool:
+    """Whether an example was made here: files of others may have columns ``domain`` and ``pattern`` of their own."""
+    shape, _, wording = example.pattern.partition("/")
+    return example.domain in _DOMAINS and shape in _WORDINGS and wording.isdecimal()
 
 
 def is_held_out_domain(name: str) -> bool:

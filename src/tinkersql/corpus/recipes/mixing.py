@@ -33,7 +33,7 @@ def mix_generated(rows: Iterator[Row], share: float, context: Context) -> Iterat
     generated = iter(_training_examples(round(context.size * ratio), context.seed))
     made, due = 0, 0.0
     for row in rows:
-        if row.example.pattern:
+        if generate.is_generated(row.example):
             raise SettingsError(f"recipe {MIX}: the data is generated already; leave it out")
         yield row
         due += ratio
