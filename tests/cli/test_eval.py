@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tinkersql.console import Silent
+from tinkersql.corpus import load
 from tinkersql.errors import TinkersqlError
 from tinkersql.eval import evaluate
 from tinkersql.evaluation.request import Request
@@ -240,6 +241,30 @@ def test_a_run_that_has_not_ended_has_no_tuned_model(room, tmp_path) -> None:
         (tmp_path / "run" / "checkpoints.jsonl").write_text(checkpoints)
         with pytest.raises(TinkersqlError, match="training has not ended"):
             evaluate(Request(suite="exercise", run=tmp_path / "run"), tmp_path / "out", Silent())
+
+
+@pytest.mark.parametrize("option", ["data", "shots_from"])
+def test_a_run_s_names_of_columns_count_for_its_own_data_alone(tmp_path, monkeypatch, option) -> None:
+    monkeypatch.chdir(tmp_path)
+    own, other = [{"nl": "Which ducks?", "context": SCHEMA, "answer": GOLD}], ROWS[:1]
+    Path("own.json").write_text(json.dumps(own))
+    Path("other.json").write_text(json.dumps(other))
+    Path("run").mkdir()
+    settings = {"data": {"value": "own.json"}, "map": {"value": "question=nl"}}
+    Path("run", "config.json").write_text(json.dumps({"settings": settings}))
+
+    def question(source: str, **changes: str) -> str:
+        data, shots_from = (source, None) if option == "data" else (None, source)
+        request = Request(data=data, shots_from=shots_from, run=Path("run"), changes=changes)
+        return load(source, Silent(), request.settings().map).examples[0].question
+
+    assert question("own.json") == question(f"{tmp_path}/own.json") == "Which ducks?"
+    assert question("other.json") == ROWS[0]["question"]
+    assert question("own.json", map="question=answer,answer=nl") == GOLD
+    assert question("other.json", map="question=context,context=question") == SCHEMA
+    assert question("built-in")
+    with pytest.raises(TinkersqlError, match="has no 'question'"):
+        question("own.json", map="")
 
 
 def test_a_checkpoint_that_the_service_has_not_got_is_one_line(tmp_path, engine, monkeypatch) -> None:

@@ -88,7 +88,7 @@ def evaluate(
         "base_url": base_url,
         "test_size": test_size,
         "split": split,
-        "map": mapping(map) or None,
+        "map": None if map is None else mapping(map),
         "seed": seed,
         "max_tokens": max_tokens,
         "stops": tuple(line_breaks(text) for text in stop) if stop else None,

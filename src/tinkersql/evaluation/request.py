@@ -1,7 +1,7 @@
 """What a user asks `tinkersql eval` for: the options, and whether they make sense together."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,7 +79,11 @@ class Request:
         """
         if self.run is None:
             return resolve("cpu", self.changes).settings
-        return changed(RunFolder(self.run).read_settings(), self.changes)
+        own = RunFolder(self.run).read_settings()
+        source = self.data or self.shots_from
+        if source is not None and Path(source).resolve() != Path(own.data).resolve():
+            own = replace(own, map="")  # names of columns belong to the data that has them
+        return changed(own, self.changes)
 
     def methods(self) -> tuple[Method, ...]:
         """Each way to ask, in the order in which they were given."""
