@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tinkersql.console import Silent
-from tinkersql.corpus import load
+from tinkersql.corpus import Example, load
 from tinkersql.errors import TinkersqlError
 from tinkersql.eval import evaluate
+from tinkersql.evaluation.questions import read_questions
 from tinkersql.evaluation.request import Request
 
 SCHEMA = "CREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)"
@@ -159,6 +162,26 @@ def test_predictions_are_judged_without_a_model(tmp_path) -> None:
     ]
     assert result["evaluations"]["predictions"]["matches"] == 1
     assert not list(tmp_path.rglob("server.log"))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("names", [("question", "context", "answer"), ("question", "schema", "gold")])
+def test_a_table_names_its_columns_as_json_does(tmp_path, ending, names) -> None:
+    row = dict(zip((*names, "predicted"), ("Which ducks?", SCHEMA, GOLD, "SELECT pond FROM ducks"), strict=True))
+    file = tmp_path / f"given.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist([row]), file)
+    else:
+        file.write_text(",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in row.values()) + "\n")
+    assert read_questions(file) == (Example("Which ducks?", SCHEMA, (GOLD,)),)
+    _, result = evaluate(Request(predictions=file), tmp_path / "out", Silent())
+    assert result["evaluations"]["predictions"]["n"] == 1
+
+
+def test_a_table_without_a_gold_is_named_by_its_line(tmp_path) -> None:
+    (tmp_path / "q.csv").write_text(f'question,schema\nWhich?,"{SCHEMA}"\n')
+    with pytest.raises(TinkersqlError, match="line 2 has no 'gold'"):
+        evaluate(Request(questions=tmp_path / "q.csv"), tmp_path / "out", Silent())
 
 
 def test_a_run_s_predictions_can_be_judged_again(room, tmp_path) -> None:

@@ -27,19 +27,20 @@ def rows_of(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> 
         path: ``.jsonl`` and ``.ndjson`` hold JSON lines, ``.csv`` and ``.tsv`` cells under a header, ``.parquet`` a
             table; everything else is a JSON array.
         needed: The columns that a table must have.
-        optional: Further columns that are read from a wide table.
+        optional: Further columns that are read, where they are there.
 
     Raises:
-        DataError: The file is missing, unreadable, empty, not what its ending says, or a table without these columns.
+        DataError: The file is missing, unreadable, empty, not what its ending says, or a table without the columns that
+            it must have, or with two of one name.
         SettingsError: A Parquet file, and pyarrow is not installed.
     """
     match path.suffix.lower():
         case ".parquet":
             return _parquet(path, needed, optional)
         case ".csv":
-            return _cells(path, needed, ",")
+            return _cells(path, needed, optional, ",")
         case ".tsv":
-            return _cells(path, needed, "\t")
+            return _cells(path, needed, optional, "\t")
         case ".jsonl" | ".ndjson":
             return _lines(path)
         case _:
@@ -105,7 +106,7 @@ def _lines(path: Path) -> Iterator[Row]:
                 raise DataError(f"{path}: line {number} is not valid JSON ({error})") from None
 
 
-def _cells(path: Path, needed: Sequence[str], delimiter: str) -> Iterator[Row]:
+def _cells(path: Path, needed: Sequence[str], optional: Sequence[str], delimiter: str) -> Iterator[Row]:
     text = _text(path)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -117,7 +118,7 @@ def _cells(path: Path, needed: Sequence[str], delimiter: str) -> Iterator[Row]:
         for cells in reader:
             if cells and not header:
                 header = [name.strip() for name in cells]
-                _check_columns(path, header, needed)
+                _check_columns(path, header, needed, optional)
             elif cells:  # a blank line is no row
                 if len(cells) != len(header):
                     raise DataError(f"{path}: line {line} has {len(cells)} cells, and the header {len(header)}")
@@ -137,7 +138,7 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iter
     try:
         with source, parquet.ParquetFile(source) as file:
             names = file.schema_arrow.names
-            _check_columns(path, names, needed)
+            _check_columns(path, names, needed, optional)
             columns = [name for name in names if name in needed or name in optional]
             for batch in file.iter_batches(_BATCH, columns=columns):
                 for row in batch.to_pylist():
@@ -149,10 +150,13 @@ def _parquet(path: Path, needed: Sequence[str], optional: Sequence[str]) -> Iter
         raise DataError(f"{path}: not a Parquet file, or damaged") from None
 
 
-def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> None:
+def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str], optional: Sequence[str]) -> None:
     for name in needed:
         if (count := names.count(name)) != 1:
             problem = f"has no column '{name}'" if not count else f"has {count} columns '{name}'"
             raise DataError(
                 f"{path}: {problem} (its columns: {listed(names)}); --map question=NAME says which column is which"
             )
+    for name in optional:
+        if (count := names.count(name)) > 1:
+            raise DataError(f"{path}: has {count} columns '{name}'; only one can be read")

@@ -11,12 +11,14 @@ from tinkersql.errors import DataError
 _SCHEMA = ("schema", "context")
 # In a data file "answer" is the gold; in a run's predictions, which have "golds", it is what the model wrote.
 _GOLD = ("gold", "golds", "answer")
+_COLUMNS = ("question", *_SCHEMA, *_GOLD, "predicted")
+"""All that is read of a table; which of them a row needs is seen row by row, as in JSON."""
 
 
 def read_questions(path: Path) -> tuple[Example, ...]:
     """Read rows of question, schema and gold, which may be a list of acceptable queries.
 
-    ``context`` and ``answer``, as in a data file, serve as well. ``.jsonl`` holds JSON lines, ``.json`` an array.
+    ``context`` and ``answer``, as in a data file, serve as well. The file is in a format of `corpus.formats`.
 
     Raises:
         DataError: The file or one of its rows, which is named, makes no sense.
@@ -47,7 +49,7 @@ def _rows(path: Path, needed: Sequence[str], option: str) -> Iterator[tuple[str,
     if not path.is_file():
         raise DataError(f"{path}: no such file; check {option}")
     empty = True
-    for place, row in rows_of(path, needed):
+    for place, row in rows_of(path, (), _COLUMNS):
         if not isinstance(row, dict):
             raise DataError(f"{path}: {place} is {kind(row)}; an object with {', '.join(needed)} is expected")
         empty = False
