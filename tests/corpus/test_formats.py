@@ -82,13 +82,21 @@ def test_columns_of_other_names_are_mapped(tmp_path, ending) -> None:
         ("question", "write KEY=NAME"),
         ("question=", "write KEY=NAME"),
         ("question=a,question=b", "'question' is mapped twice"),
-        ("question=a,answer=a", "'a' is mapped twice"),
+        ("question=a,answer=a", "'a' would be both question and answer"),
+        ("question=answer", "'answer' would be both question and answer"),
+        ("question=answer,answer=context", "'context' would be both context and answer"),
     ],
 )
 def test_a_senseless_mapping(mapping, said) -> None:
     with pytest.raises(SettingsError, match="--map") as caught:
         parse_mapping(mapping)
     assert said in str(caught.value)
+
+
+def test_a_mapping_may_exchange_columns(tmp_path) -> None:
+    file = write(tmp_path / "d.csv", HEADER + CELLS)
+    [example] = load(file, Silent(), "question=answer,answer=question").examples
+    assert (example.question, example.gold) == (ROW["answer"], ROW["question"])
 
 
 def test_a_mapping_is_for_files() -> None:
@@ -103,6 +111,7 @@ def test_a_mapping_is_for_files() -> None:
         ("d.csv", "question,answer\nq,a\n", "has no column 'context' (its columns: question, answer); --map"),
         ("d.csv", "question;context;answer\nq;c;a\n", "its columns: question;context;answer"),
         ("d.csv", "question,question,context,answer\n1,2,3,4\n", "has 2 columns 'question'"),
+        ("d.csv", "skills,skills,question,context,answer\n1,2,3,4,5\n", "has 2 columns 'skills'"),
         ("d.csv", HEADER + CELLS + "q,c\n", "line 3 has 2 cells, and the header 3"),
         ("d.csv", HEADER + '"two\nlines",c,a\nq,c,a,b\n', "line 4 has 4 cells"),
         ("d.csv", HEADER + CELLS + 'q,c,"open\n' + CELLS, "line 3 is no row of cells"),

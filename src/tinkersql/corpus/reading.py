@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,8 @@ def parse_mapping(text: str) -> dict[str, str]:
     """Read ``question=nl,answer=sql`` as which of `KEYS` is found under which name; an empty text maps nothing.
 
     Raises:
-        SettingsError: A part without ``=``, a key that is none of `KEYS`, or a key or a name that comes twice.
+        SettingsError: A part without ``=``, a key that is none of `KEYS`, a key that comes twice, or a name under which
+            two keys would be found, be it that one of them is called so by default.
     """
     names: dict[str, str] = {}
     for part in filter(str.strip, text.split(",")):
@@ -87,9 +89,16 @@ def parse_mapping(text: str) -> dict[str, str]:
             raise SettingsError(f"--map {printable(part)}: write KEY=NAME, such as question=nl")
         if key not in KEYS:
             raise SettingsError(f"--map {printable(part)}: no such key; choose one of {', '.join(KEYS)}")
-        if key in names or name in names.values():
-            raise SettingsError(f"--map {printable(part)}: '{key if key in names else name}' is mapped twice")
+        if key in names:
+            raise SettingsError(f"--map {printable(part)}: '{key}' is mapped twice")
         names[key] = name
+    found = {key: names.get(key, key) for key in KEYS}
+    for one, other in combinations(KEYS, 2):
+        if found[one] == found[other]:
+            raise SettingsError(
+                f"--map {printable(text)}: '{found[one]}' would be both {one} and {other}; "
+                "give each of them a column of its own"
+            )
     return names
 
 
