@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -412,6 +413,14 @@ def test_generated_examples_alone_or_among_their_like_are_refused() -> None:
         apply("mix-generated=1", ROWS, seed=0)
     with pytest.raises(SettingsError, match="generated already"):
         apply("mix-generated", LARGE, seed=0)
+
+
+def test_the_documentation_gives_the_shares_that_are_used() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text("utf-8")
+    shares = dict(re.findall(r"^\| `([a-z-]+)` \(([\d.]+)\) \|", text, re.MULTILINE))
+    assert {name: float(share) for name, share in shares.items()} == {r.name: r.share for r in RECIPES.values()}
+    [stands_for] = re.findall(r"^`full-schemas` stands for (.*?);", text, re.MULTILINE | re.DOTALL)
+    assert parse(",".join(re.findall("`(.*?)`", stands_for))) == parse("full-schemas")
 
 
 def test_a_column_called_pattern_makes_no_row_a_generated_one() -> None:
