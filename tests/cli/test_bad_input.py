@@ -114,7 +114,7 @@ def test_a_run_folder_that_cannot_be_made(tmp_path, data) -> None:
         (["--template", "no place for the question"], "--template"),
         (["--batch-size", "0"], "--batch-size"),
         (["--split", "column"], "--split"),
-        (["--split", "table"], "too small for a table-disjoint split"),
+        (["--split", "table"], "too small to split by table"),
         (["--map", "frage=question"], "--map frage=question"),
         (["--suites", "exercise,nonsense"], "suite nonsense: there is no such suite"),
         (["--recipe", "nonsense"], "--recipe nonsense: no such recipe"),

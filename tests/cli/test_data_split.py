@@ -67,7 +67,7 @@ def test_the_parts_are_data_again(tmp_path, data) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("rows.json", "parts", "--by", "column", *MAP), "--split column"),
+        (("rows.json", "parts", "--by", "column", *MAP), "no split goes by 'column'"),
         (("rows.json", "parts", "--by", "table", "--test-size", 37, *MAP), "too small for a table-disjoint split"),
         (("rows.json", "parts", "--test-size", 40, *MAP), "--test-size 40 is too large"),
         (("rows.json", "parts"), "has no 'question'"),
@@ -88,5 +88,6 @@ def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, said) -> 
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
+    assert "--split" not in done.stderr  # the option is --by here
     assert sorted(os.walk(tmp_path)) == before
     assert (tmp_path / "occupied" / "train.jsonl").read_text() == "mine"

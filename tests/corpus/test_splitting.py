@@ -55,6 +55,13 @@ def test_a_test_set_as_large_as_the_data_is_refused(size) -> None:
         split(corpus(20), size, seed=0)
 
 
+@pytest.mark.parametrize("by", SPLITS)
+def test_data_that_nothing_can_be_set_aside_of_is_too_small(by) -> None:
+    with pytest.raises(SettingsError, match=r"rows\.json is too small to split") as caught:
+        split(corpus(1), 1, seed=0, by=by)
+    assert "at most" not in str(caught.value)
+
+
 def test_the_built_in_test_set_shares_neither_domain_nor_pattern_with_training() -> None:
     parts = split(GENERATED, 200, seed=0)
     assert len(parts.test) == 200
@@ -167,7 +174,7 @@ def test_groups_of_the_built_in_data() -> None:
 
 
 def test_an_unknown_split() -> None:
-    with pytest.raises(SettingsError, match="--split column: choose one of row, table"):
+    with pytest.raises(SettingsError, match="no split goes by 'column': choose one of row, table"):
         split(corpus(20), 5, seed=0, by="column")
 
 

@@ -62,7 +62,7 @@ def split(corpus: Corpus, test_size: int, seed: int, by: str = "row") -> Split:
         SettingsError: An unknown ``by``, or fewer examples or groups than ``test_size`` takes.
     """
     if by not in SPLITS:
-        raise SettingsError(f"--split {by}: choose one of {', '.join(SPLITS)}")
+        raise SettingsError(f"no split goes by '{by}': choose one of {', '.join(SPLITS)}")
     traits = traits_of(corpus.examples)
     if by == "row":
         train, test, notes = _by_row(corpus, test_size, seed)
@@ -91,9 +91,11 @@ def _by_row(corpus: Corpus, test_size: int, seed: int) -> _Parts:
         test, train = rows[:test_size], rows[test_size:]
     if len(test) < test_size or not train:
         available = len(test) if corpus.is_built_in else len(corpus.examples) - 1
+        if available < 1:
+            raise SettingsError(f"{corpus.source} is too small to split; use more data")
         raise SettingsError(
             f"--test-size {test_size} is too large: {corpus.source} has {len(corpus.examples)} examples; "
-            f"use at most {max(available, 0)}"
+            f"use at most {available}"
         )
     return train, test[:test_size], notes
 
@@ -110,9 +112,11 @@ def _by_group(corpus: Corpus, test_size: int, seed: int, by: str, traits: Mappin
     order.sort(key=lambda key: max(len(groups[key]), test_size // _SPREAD))
     sizes = [len(groups[key]) for key in order]
     if (available := sum(sizes if len(order) < len(groups) else sizes[:-1])) < test_size:
+        if not available:
+            raise SettingsError(f"{corpus.source} is too small to split by {by}; use more data, or another split")
         raise SettingsError(
-            f"--split {by}: {corpus.source} is too small for a {by}-disjoint split with --test-size {test_size}; "
-            f"use at most {available}, or another --split"
+            f"{corpus.source} is too small for a {by}-disjoint split with --test-size {test_size}; "
+            f"use at most {available}, or another split"
         )
     test: list[Example] = []
     while len(test) < test_size:
