@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tinkersql.corpus import Example
 from tinkersql.corpus.generate import generate, is_generated, is_held_out_domain
 from tinkersql.corpus.generate import split as generated_split
-from tinkersql.corpus.recipes import COMBINATIONS, RECIPES, apply, enrich, parse
+from tinkersql.corpus.recipes import COMBINATIONS, RECIPES, enrich, parse
 from tinkersql.equivalence import Verdict, compare
 from tinkersql.equivalence.schema import read_schema
 from tinkersql.errors import SettingsError
@@ -27,6 +28,10 @@ LARGE = tuple(generate(count=240, seed=11))
 
 def row(question: str, context: str, answer: str) -> Example:
     return Example(question, context, (answer,))
+
+
+def apply(spec: str, examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
+    return enrich(spec, examples, seed).examples
 
 
 # Rows in the manner of sql-create-context: bare schemas, placeholder names, values in double quotes and lower case.
@@ -339,9 +344,9 @@ def test_a_table_declared_twice_becomes_one() -> None:
 
 def test_the_same_seed_gives_the_same_examples_whatever_python_s_hashes() -> None:
     code = (
-        "from tinkersql.corpus.generate import generate; from tinkersql.corpus.recipes import apply; import json;"
+        "from tinkersql.corpus.generate import generate; from tinkersql.corpus.recipes import enrich; import json;"
         "rows = [e for e in generate(60, 5)];"
-        "print(json.dumps([(e.schema, e.gold) for e in apply('full-schemas,rename-identifiers', rows, 3)]))"
+        "print(json.dumps([(e.schema, e.gold) for e in enrich('full-schemas,rename-identifiers', rows, 3).examples]))"
     )
     runs = [
         subprocess.run(
@@ -365,9 +370,7 @@ def test_a_share_is_kept() -> None:
     counts = enrich("keep-plain=0.4,shuffle-columns=0.5", LARGE, seed=0).counts
     assert counts["keep-plain"] / len(LARGE) == pytest.approx(0.4, abs=0.1)
     assert counts["shuffle-columns"] / len(LARGE) == pytest.approx(0.3, abs=0.1)
-    plain = enrich("keep-plain=1,distractor-columns", LARGE, seed=0)
-    assert plain.examples == LARGE
-    assert plain.counts["distractor-columns"] == 0
+    assert apply("keep-plain=1", LARGE, seed=0) == LARGE
 
 
 @pytest.mark.parametrize(("share", "rows"), [(0.5, 60), (0.25, 90), (0.75, 40)])
@@ -376,7 +379,7 @@ def test_generated_examples_stand_between_the_rows_in_any_beginning(share, rows)
     enriched = enrich(f"mix-generated={share}", data[:rows], seed=0)
     added = [bool(example.pattern) for example in enriched.examples]
     assert tuple(e for e in enriched.examples if not e.pattern) == data[:rows]
-    assert sum(added) == enriched.added == round(rows * share / (1 - share))
+    assert sum(added) == enriched.counts["mix-generated"] == round(rows * share / (1 - share))
     assert all(abs(sum(added[:n]) - share * n) <= 3 for n in range(len(added)))
     assert enrich(f"mix-generated={share}", data[:rows], seed=0, limit=20).examples == enriched.examples[:20]
 
@@ -393,7 +396,11 @@ def test_only_the_generator_s_training_split_is_mixed_in() -> None:
     [
         ("distracter-columns", "no such recipe.*distractor-columns.*full-schemas"),
         ("shuffle-columns,shuffle-columns", "given twice"),
-        ("all,mix-generated=0.3", "mix-generated is given twice"),
+        ("all,mix-generated=0.3,mix-generated", "mix-generated is given twice"),
+        ("all,full-schemas", "is given twice"),
+        ("keep-plain=1,shuffle-columns", "every row is exempt, and shuffle-columns would change none"),
+        ("full-schemas,keep-plain=1", "every row is exempt"),
+        ("mix-generated=1", "use --data built-in"),
         ("shuffle-columns=0", "above 0"),
         ("shuffle-columns=1.5", "above 0"),
         ("shuffle-columns=nan", "above 0"),
@@ -404,13 +411,18 @@ def test_only_the_generator_s_training_split_is_mixed_in() -> None:
 )
 def test_a_spec_that_makes_no_sense_is_refused_in_one_line(spec, message) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
-        apply(spec, ROWS, seed=0)
+        parse(spec)
     assert "\n" not in str(caught.value)
 
 
-def test_generated_examples_alone_or_among_their_like_are_refused() -> None:
-    with pytest.raises(SettingsError, match="built-in"):
-        apply("mix-generated=1", ROWS, seed=0)
+def test_a_recipe_that_is_named_has_its_own_share_in_a_combination() -> None:
+    shares = {recipe.name: share for recipe, share in parse("distractor-columns=0.3,full-schemas,declared-keys=1")}
+    whole = {recipe.name: share for recipe, share in parse("full-schemas")}
+    assert shares == whole | {"distractor-columns": 0.3, "declared-keys": 1}
+    assert {recipe.name: share for recipe, share in parse("all,mix-generated=0.3")}["mix-generated"] == 0.3
+
+
+def test_generated_examples_among_their_like_are_refused() -> None:
     with pytest.raises(SettingsError, match="generated already"):
         apply("mix-generated", LARGE, seed=0)
 

@@ -68,11 +68,6 @@ class Enriched:
     unreadable: int
     pairs: tuple[tuple[Example, Example], ...]
 
-    @property
-    def added(self) -> int:
-        """How many of the examples are generated ones that a recipe has added."""
-        return self.counts.get(MIX, 0)
-
     def summary(self) -> str:
         """The counts in one line: ``distractor-columns 1,207, shuffle-columns 1,198; unreadable 3``."""
         counts = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
@@ -82,18 +77,31 @@ class Enriched:
 def parse(spec: str) -> tuple[Step, ...]:
     """The recipes in ``"distractor-columns,mix-generated=0.3"``, in the order of application; none in an empty text.
 
+    A recipe that is named has the share given with it, or else its own, whatever share a combination gives it.
+
     Raises:
-        SettingsError: An unknown name, a recipe given twice, or a share that is not above 0 and at most 1.
+        SettingsError: An unknown name, a recipe given twice, a share that is not above 0 and at most 1, or one that
+            leaves no row to the other recipes.
     """
-    shares: dict[str, float] = {}
-    for item in _items(spec):
-        name, mark, value = (part.strip() for part in item.partition("="))
-        if name not in RECIPES:
-            known = ", ".join([*RECIPES, *COMBINATIONS])
-            raise SettingsError(f"--recipe {item}: no such recipe; choose from {known}")
-        if name in shares:
-            raise SettingsError(f"--recipe {spec}: {name} is given twice; give each recipe once")
-        shares[name] = _share(name, value) if mark else RECIPES[name].share
+    named: dict[str, float] = {}
+    combined: dict[str, float] = {}
+    for item in map(str.strip, spec.split(",") if spec.strip() else ()):
+        shares = combined if item in COMBINATIONS else named
+        for part in COMBINATIONS.get(item, item).split(","):
+            name, mark, value = (piece.strip() for piece in part.partition("="))
+            if name not in RECIPES:
+                known = ", ".join([*RECIPES, *COMBINATIONS])
+                raise SettingsError(f"--recipe {item}: no such recipe; choose from {known}")
+            if name in shares:
+                raise SettingsError(f"--recipe {spec}: {name} is given twice; give each recipe once")
+            shares[name] = _share(name, value) if mark else RECIPES[name].share
+    shares = combined | named
+    if shares.get(MIX) == 1:
+        raise SettingsError(f"--recipe {MIX}=1: no row would be left; use --data built-in for generated examples alone")
+    if shares.get(PLAIN) == 1 and (idle := [name for name in shares if name not in (PLAIN, MIX)]):
+        raise SettingsError(
+            f"--recipe {PLAIN}=1: every row is exempt, and {idle[0]} would change none; give a smaller share"
+        )
     return tuple((recipe, shares[name]) for name, recipe in RECIPES.items() if name in shares)
 
 
@@ -137,11 +145,6 @@ def enrich(
     )
 
 
-def apply(spec: str, examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
-    """The examples that `enrich` makes."""
-    return enrich(spec, examples, seed).examples
-
-
 def _rows(examples: Sequence[Example], context: Context) -> Iterator[Row]:
     for index, example in enumerate(examples):
         draft = read(example)
@@ -157,12 +160,6 @@ def _most_changed(rows: list[Row]) -> list[Row]:
 
 def _finished(row: Row) -> Example:
     return row.draft.finish(row.example) if row.draft is not None and row.changed_by else row.example
-
-
-def _items(spec: str) -> Iterator[str]:
-    for item in spec.split(",") if spec.strip() else ():
-        name = item.strip()
-        yield from COMBINATIONS[name].split(",") if name in COMBINATIONS else (name,)
 
 
 def _share(name: str, value: str) -> float:

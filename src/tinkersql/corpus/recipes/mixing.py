@@ -22,13 +22,11 @@ def mix_generated(rows: Iterator[Row], share: float, context: Context) -> Iterat
     """Put generated examples between the rows, so that they make up ``share`` of any beginning of the result.
 
     Only examples of the generator's training split are used. Where the rows ask for more than there are, the last rows
-    stand alone.
+    stand alone. The share is below 1.
 
     Raises:
-        SettingsError: The share is 1, or the rows are generated themselves.
+        SettingsError: The rows are generated themselves.
     """
-    if share == 1:
-        raise SettingsError(f"recipe {MIX}=1: no row would be left; use --data built-in for generated examples alone")
     ratio = share / (1 - share)
     generated = iter(_training_examples(round(context.size * ratio), context.seed))
     made, due = 0, 0.0
