@@ -63,13 +63,6 @@ def singular(word: str) -> str:
     return word
 
 
-def plural(word: str) -> str:
-    """A noun's plural, by rule of thumb."""
-    if word.endswith("y") and word[-2:-1] not in "aeiou":
-        return word[:-1] + "ies"
-    return word + ("es" if word.endswith(("s", "x", "ch", "sh")) else "s")
-
-
 def are_near(one: str, other: str) -> bool:
     """Whether the words of a name are among those of the other, or its letters stand in the other."""
     first, second = words_of(one), words_of(other)
