@@ -109,6 +109,8 @@ def _load(request: Request, settings: Settings, reporter: Reporter) -> _Exam:
         data = corpus.load(request.data, reporter, settings.map)
         split = corpus.split(data, settings.test_size, settings.seed, settings.split)
         examples, pool, notes = split.test, split.train, list(split.notes)
+        for note in notes:
+            reporter.say(f"  {note}")
         source = {"source": data.source, "sha256": data.sha256, "split": split.by, "leaks": split.leaks.to_dict()}
     if needs_pool and request.data is None:
         solved = corpus.load(request.shots_from or settings.data, reporter, settings.map)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tinkersql.console import Silent
+from tinkersql.console import Silent, Terminal
 from tinkersql.corpus import Example, load
 from tinkersql.errors import TinkersqlError
 from tinkersql.eval import evaluate
@@ -162,6 +162,16 @@ def test_predictions_are_judged_without_a_model(tmp_path) -> None:
     ]
     assert result["evaluations"]["predictions"]["matches"] == 1
     assert not list(tmp_path.rglob("server.log"))
+
+
+def test_what_training_knows_of_the_questions_is_said(tmp_path, engine, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("TINKER_API_KEY", engine.key)
+    (tmp_path / "ducks.json").write_text(json.dumps(ROWS))
+    changes = {"base_url": engine.base_url, "max_tokens": 8, "test_size": 2}
+    _, result = evaluate(Request(data=str(tmp_path / "ducks.json"), changes=changes), tmp_path / "out", Terminal())
+    said = " ".join(capsys.readouterr().err.split())
+    assert result["questions"]["notes"][-1].startswith("Leaks: of 2 test questions")
+    assert all(note in said for note in result["questions"]["notes"])
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
