@@ -24,6 +24,10 @@ def row(question: str, gold: str, schema: str = SCHEMA) -> Example:
     return Example(question, schema, (gold,))
 
 
+def several(question: str, *golds: str, **facts: Any) -> Example:
+    return Example(question, SCHEMA, golds, **facts)
+
+
 def looked_at(*examples: Example) -> Audit:
     return audit(examples, Silent())
 
@@ -217,6 +221,12 @@ def test_values_for_a_person_to_judge():
     assert all(finding.cause.severity is Severity.WARNING for finding in found.findings)
 
 
+def test_an_alternative_may_spell_out_what_the_question_says_in_short():
+    spelt_out = several("Who scored in May 2023?", SELECT + 'score LIKE "2023-05%"', SELECT + "score > '2023-04-30'")
+    found = looked_at(spelt_out, several("Who scored in June 2023?", *spelt_out.golds[::-1]))
+    assert [(f.row, f.cause.name) for f in found.findings] == [(2, "literal not in the question")]
+
+
 def test_data_in_which_no_gold_runs_is_refused():
     with pytest.raises(DataError, match=r"none of the 2 golds runs on its schema \(row 1: no such column: coach\)"):
         looked_at(*[row("Who?", "SELECT coach FROM matches")] * 2)
@@ -271,10 +281,6 @@ def test_data_of_which_nothing_is_left_is_not_written(tmp_path):
     with pytest.raises(DataError, match="no row is left"):
         clean(looked_at(row("Who?", SELECT + "fans > 4"), row("Who?", SELECT + "fans = 4")), tmp_path / "clean.json")
     assert list(tmp_path.iterdir()) == []
-
-
-def several(question: str, *golds: str, **facts: Any) -> Example:
-    return Example(question, SCHEMA, golds, **facts)
 
 
 ALTERNATIVES = (
