@@ -341,6 +341,30 @@ def test_a_budget_in_tokens_ends_with_the_example_that_meets_it(tmp_path, tiny_m
     assert any(note.startswith(f"Training takes {len(steps)} examples") for note in result["data"]["notes"])
 
 
+def test_memory_is_measured_against_what_training_took(tmp_path, tiny_model) -> None:
+    """Ten examples could be in a budget of 200 tokens; few are, and no other gold counts as seen, on resume either."""
+    rows = [row | {"answer": f"SELECT name FROM ducks WHERE weight > {i % 6}"} for i, row in enumerate(ROWS[:60])]
+    data = tmp_path / "golds.json"
+    data.write_text(json.dumps(rows))
+    options = ["--data", str(data), "--test-size", "12", "--shots", "0", "--suites", "", "--json"]
+    budget = ["--tokens", "200", "--batch-size", "1", "--recipe", "declared-keys=1"]
+    done = subprocess.run(command(tmp_path, tiny_model, *options, *budget), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    folder, result = tmp_path / "runs" / "ducks", json.loads(done.stdout)
+    steps = len(lines(folder / "metrics.jsonl"))
+    learnt = {row["answer"] for row in lines(folder / "train.jsonl")[:steps]}
+    asked = [row["golds"][0] for row in lines(folder / "predictions-tuned.jsonl")]
+    assert 0 < steps < 5
+    assert result["memory"]["golds_in_training"] == sum(gold in learnt for gold in asked) < len(asked)
+    assert result["data"]["trained_on"] == steps
+    assert any("Recipes have made 10 examples, of which" in note for note in result["data"]["notes"])
+    (folder / "result.json").write_text(json.dumps({**result, "memory": None}))
+    again = [sys.executable, "-m", "tinkersql", "run", "--resume", str(folder), "--json"]
+    resumed = subprocess.run(again, capture_output=True, text=True, timeout=120)
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads(resumed.stdout)["memory"] == result["memory"]
+
+
 def test_recipes_change_the_training_examples_alone(tmp_path, tiny_model) -> None:
     recipe = ["--recipe", "declared-keys=1,mix-generated=0.25", "--examples", "8"]
     options = ["--test-size", "4", "--shots", "0", "--json", *recipe]

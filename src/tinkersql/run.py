@@ -149,7 +149,9 @@ def _exercise(
             for suite, questions in suites.items():
                 exam.take("tuned", tuned, questions, suite=suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
-            facts.memory = memory(material.enriched.examples, answers, exam.take("tuned-renamed", tuned, again))
+            trained = sitting.trained()
+            facts.data["trained_on"] = len(trained)
+            facts.memory = memory(trained, answers, exam.take("tuned-renamed", tuned, again))
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then stays; go on with: tinkersql run --resume {folder.path}")
