@@ -9,8 +9,8 @@ from tinkersql.corpus import Example
 from tinkersql.corpus.templates import template_of
 from tinkersql.equivalence.lexing import meaningful, unquote
 from tinkersql.equivalence.schema import RESERVED, SchemaError, read_schema
-from tinkersql.evaluation.scoring import Prediction
-from tinkersql.evaluation.statistics import compare_paired, tally
+from tinkersql.evaluation.scoring import Prediction, tally_of
+from tinkersql.evaluation.statistics import compare_paired
 
 RENAMED = 100
 """At most so many test questions are asked again with other names."""
@@ -38,16 +38,16 @@ def memory(
     templates = set(map(template_of, queries))
     known = [any(template_of(_spaced(gold)) in templates for gold in p.example.golds) for p in predictions]
     copies = [p for p in predictions if _spaced(p.comparison.predicted) in queries]
-    before, after = [p.right for p in predictions[: len(again)]], [p.right for p in again]
+    before = predictions[: len(again)]
     return {
-        "seen": tally([p.right for p, seen in zip(predictions, known, strict=True) if seen]),
-        "unseen": tally([p.right for p, seen in zip(predictions, known, strict=True) if not seen]),
-        "copies": tally([p.right for p in copies]),
+        "seen": tally_of([p for p, seen in zip(predictions, known, strict=True) if seen]),
+        "unseen": tally_of([p for p, seen in zip(predictions, known, strict=True) if not seen]),
+        "copies": tally_of(copies),
         "golds_in_training": sum(any(_spaced(gold) in queries for gold in p.example.golds) for p in predictions),
         "renamed": {
-            "original": tally(before),
-            "renamed": tally(after),
-            "comparison": asdict(compare_paired(before, after)),
+            "original": tally_of(before),
+            "renamed": tally_of(again),
+            "comparison": asdict(compare_paired([p.right for p in before], [p.right for p in again])),
         }
         if again
         else None,

@@ -1,15 +1,15 @@
 """Judge a model's answers and sum them up."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from tinkersql.console import Reporter
 from tinkersql.corpus import KINDS, Example, kind_of
+from tinkersql.corpus.traits import cluster_of
 from tinkersql.equivalence import Comparison, Verdict, compare_many, looks_like_sql
-from tinkersql.equivalence.schema import SchemaError, read_schema
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.statistics import tally
@@ -75,8 +75,8 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     """Rate with intervals, verdicts, causes of failure, ill-formed answers and rates by sort of question, JSON-ready.
 
     ``causes`` counts the wrong answers by their main cause, and ``spurious_conditions`` the answers, right ones among
-    them, that test a column which no gold tests. The interval ``clustered`` counts questions on one schema as a
-    cluster. ``by_difficulty`` and ``by_skill`` hold only what the questions say about themselves.
+    them, that test a column which no gold tests. The interval ``clustered`` of each rate counts questions on the same
+    tables as a cluster. ``by_difficulty`` and ``by_skill`` hold only what the questions say about themselves.
 
     ``empty`` counts answers without a statement, ``not_sql`` those that no parser takes for a query, and ``cut_off``
     those that met the token limit, and ``too_long`` questions that could not be asked. ``weak_golds`` counts questions
@@ -87,11 +87,10 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
     certificates = [p.comparison.adequacy for p in predictions if p.comparison.adequacy is not None]
     scores = [certificate.score for certificate in certificates if certificate.score is not None]
     causes = Counter(p.diagnosis.cause for p in predictions)
-    clusters = [schema_signature(p.example.schema) for p in predictions]
-    by_kind = _tallies((kind_of(p.example.gold), p.right) for p in predictions)
-    by_difficulty = _tallies((p.example.difficulty, p.right) for p in predictions if p.example.difficulty)
+    by_kind = _tallies((kind_of(p.example.gold), p) for p in predictions)
+    by_difficulty = _tallies((p.example.difficulty, p) for p in predictions if p.example.difficulty)
     return {
-        **tally([p.right for p in predictions], clusters),
+        **tally_of(predictions),
         "verdicts": {str(v): verdicts[str(v)] for v in Verdict if verdicts[str(v)]},
         "causes": {str(cause): causes[cause] for cause in Cause if causes[cause]},
         "spurious_conditions": sum(bool(p.diagnosis.spurious) for p in predictions),
@@ -103,22 +102,18 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "mutation_score": fmean(scores) if scores else None,
         "by_kind": {kind: by_kind[kind] for kind in KINDS if kind in by_kind},
         "by_difficulty": {level: by_difficulty[level] for level in DIFFICULTIES if level in by_difficulty},
-        "by_skill": _tallies((skill, p.right) for p in predictions for skill in p.example.skills),
+        "by_skill": _tallies((skill, p) for p in predictions for skill in p.example.skills),
     }
 
 
-def schema_signature(schema: str) -> Hashable:
-    """What makes two questions share a schema: the names of its tables and of their columns."""
-    try:
-        tables = read_schema(schema).tables
-    except SchemaError:
-        return schema
-    return frozenset((name, *(column.name.lower() for column in table.columns)) for name, table in tables.items())
+def tally_of(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """The right answers, counted; questions on the same tables are a cluster."""
+    return tally([p.right for p in predictions], [cluster_of(p.example.schema) for p in predictions])
 
 
-def _tallies(answers: Iterable[tuple[str, bool]]) -> dict[str, dict[str, Any]]:
+def _tallies(answers: Iterable[tuple[str, Prediction]]) -> dict[str, dict[str, Any]]:
     """Tallies by name, in the order in which the names first come."""
-    groups: dict[str, list[bool]] = {}
-    for name, right in answers:
-        groups.setdefault(name, []).append(right)
-    return {name: tally(group) for name, group in groups.items()}
+    groups: dict[str, list[Prediction]] = {}
+    for name, prediction in answers:
+        groups.setdefault(name, []).append(prediction)
+    return {name: tally_of(group) for name, group in groups.items()}

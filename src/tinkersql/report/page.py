@@ -73,7 +73,7 @@ def fill(template: str, **context: Any) -> str:
     )
     environment.filters |= {
         name: getattr(wording, name)
-        for name in ("number", "percent", "interval", "points", "p_value", "duration", "date", "words", "share")
+        for name in ("number", "percent", "bounds", "points", "p_value", "duration", "date", "words", "share")
     }
     environment.filters |= {"clip": clip, "witness": witness.view}
     style, script = _asset("style.css"), _asset("filter.js")
