@@ -15,7 +15,7 @@ from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, printable
 from tinkersql.corpus import Example, kind_of
 from tinkersql.errors import ModelError
-from tinkersql.evaluation import Answer, Prediction, compare_paired, judge, summarise
+from tinkersql.evaluation import Answer, Prediction, compare_paired, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.methods import Attempt, Method, Model, attempt
 from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
@@ -53,6 +53,7 @@ def evaluate(request: Request, out: Path, reporter: Reporter) -> tuple[ResultFol
     backends.check(settings)
     ResultFolder.check_free(out, "--out")
     exam = _load(request, settings, reporter)
+    require_golds(exam.examples)
     folder = ResultFolder.make(out.absolute(), "--out")
     findings = _Findings(folder, exam, settings, reporter)
     try:
@@ -214,6 +215,9 @@ class _Findings:
         self.evaluations[name] = summarise(predictions)
         if method is not None and seconds is not None:
             self.evaluations[name] |= {"method": asdict(method)} | _costs(attempts, method, seconds)
+        for text in shortcomings(self.evaluations[name], label, golds=len(self.evaluations) == 1):
+            self.exam.source["notes"].append(text)
+            self.reporter.say(f"  {text}")
         self.reporter.say(f"  {label}: {sum(p.right for p in predictions)} of {len(predictions)} right")
         self.folder.write_result(self.to_dict())
 

@@ -16,7 +16,17 @@ from tinkersql.console import Reporter
 from tinkersql.corpus import Example, Split
 from tinkersql.equivalence import Verdict
 from tinkersql.errors import RunError, SettingsError
-from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
+from tinkersql.evaluation import (
+    RENAMED,
+    Prediction,
+    compare_paired,
+    judge,
+    memory,
+    renamed,
+    require_golds,
+    shortcomings,
+    summarise,
+)
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
@@ -56,6 +66,7 @@ def run(
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         material = gather(settings, reporter)
+        require_golds(material.split.test)
     facts.data = material.facts
     introduce(resolved, facts.data, reporter)
     folder = RunFolder.create(runs, name)
@@ -280,25 +291,13 @@ class _Exam:
         else:
             self.facts.rights[name] = [p.right for p in predictions]
             self.facts.evaluations[name] = summary | speed
-        too_long, bad_golds = summary["too_long"], summary["verdicts"].get("gold_error", 0)
-        if too_long:
-            self._note(
-                f"{too_long} of {len(examples)} prompts of '{label}' are longer than the model's context: not asked."
-            )
-        if bad_golds and full_name == "base":
-            self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
-        if (weak := summary["weak_golds"]) and full_name == "base":
-            self._note(
-                f"{weak} of {len(examples)} expected queries cannot be probed well, so hardly an answer matches."
-            )
+        for text in shortcomings(summary, label, golds=full_name == "base"):
+            self.facts.data["notes"].append(text)
+            self.reporter.say(f"  {text}")
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
         return predictions
-
-    def _note(self, text: str) -> None:
-        self.facts.data["notes"].append(text)
-        self.reporter.say(f"  {text}")
 
 
 def _prompt_lengths(

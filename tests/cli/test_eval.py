@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tinkersql.console import Silent
-from tinkersql.errors import TinkersqlError
+from tinkersql.errors import DataError, TinkersqlError
 from tinkersql.eval import evaluate
 from tinkersql.evaluation.request import Request
 
@@ -164,6 +164,19 @@ def test_a_run_s_predictions_can_be_judged_again(room, tmp_path) -> None:
     request = Request(predictions=room / "runs/ducks/predictions-tuned.jsonl", limit=4)
     _, result = evaluate(request, tmp_path / "out", Silent())
     assert result["evaluations"]["predictions"]["matches"] == 4
+
+
+def test_golds_that_do_not_run_are_pointed_out(tmp_path) -> None:
+    row = {"schema": SCHEMA, "gold": "SELECT name FROM geese", "predicted": "SELECT name FROM geese"}
+    sound = {**row, "gold": GOLD, "predicted": GOLD}
+    file = write_lines(tmp_path / "mixed.jsonl", row, row, sound)
+    done = tinkersql(tmp_path, "eval", "--predictions", file, "--out", "mixed")
+    assert "2 of 3 expected queries cannot be judged, because they do not run." in " ".join(done.stderr.split())
+    notes = json.loads((tmp_path / "mixed" / "result.json").read_text())["questions"]["notes"]
+    assert notes == ["2 of 3 expected queries cannot be judged, because they do not run."]
+    with pytest.raises(DataError, match="none of the 2 test questions has an expected query that runs"):
+        evaluate(Request(predictions=write_lines(tmp_path / "all.jsonl", row, row)), tmp_path / "all", Silent())
+    assert not (tmp_path / "all").exists()
 
 
 QUESTION = {"question": "Which ducks?", "schema": SCHEMA, "gold": GOLD}

@@ -3,7 +3,7 @@
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.memory import RENAMED, memory, renamed
-from tinkersql.evaluation.scoring import Prediction, judge, summarise
+from tinkersql.evaluation.scoring import Prediction, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.statistics import (
     Comparison,
     compare_paired,
@@ -31,6 +31,8 @@ __all__ = [
     "memory",
     "questions_needed",
     "renamed",
+    "require_golds",
+    "shortcomings",
     "summarise",
     "tally",
     "wilson",

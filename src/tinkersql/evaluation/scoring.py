@@ -1,15 +1,16 @@
 """Judge a model's answers and sum them up."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tinkersql.console import Reporter
+from tinkersql.console import Reporter, printable
 from tinkersql.corpus import KINDS, Example, kind_of
 from tinkersql.corpus.traits import cluster_of
-from tinkersql.equivalence import Comparison, Verdict, compare_many, looks_like_sql
+from tinkersql.equivalence import Comparison, Verdict, compare, compare_many, looks_like_sql
+from tinkersql.errors import DataError
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.statistics import tally
@@ -58,6 +59,25 @@ class Prediction:
         }
 
 
+def require_golds(examples: Sequence[Example]) -> None:
+    """Refuse questions of which nobody could answer one rightly; it ends with the first whose gold runs.
+
+    Raises:
+        DataError: No question has a gold that runs on its schema.
+    """
+    reasons: list[str] = []
+    for example in examples:
+        found = compare(example.schema, example.golds, "")
+        if found.verdict is not Verdict.GOLD_ERROR:
+            return
+        reasons.append(found.reason)
+    if reasons:
+        raise DataError(
+            f"none of the {len(reasons):,} test questions has an expected query that runs on its schema (question 1: "
+            f"{printable(reasons[0])}); check that each schema holds the CREATE TABLE statements of the tables asked"
+        )
+
+
 def judge(
     examples: Sequence[Example], answers: Sequence[Answer], workers: int, reporter: Reporter, label: str
 ) -> list[Prediction]:
@@ -104,6 +124,23 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "by_difficulty": {level: by_difficulty[level] for level in DIFFICULTIES if level in by_difficulty},
         "by_skill": _tallies((skill, p) for p in predictions for skill in p.example.skills),
     }
+
+
+def shortcomings(figures: Mapping[str, Any], label: str, *, golds: bool) -> Iterator[str]:
+    """What a reader must know of an evaluation's figures, a sentence each.
+
+    Args:
+        figures: As `summarise` gives them.
+        label: What the evaluation is called.
+        golds: Whether to speak of the expected queries as well, which are the same for all models.
+    """
+    n = figures["n"]
+    if too_long := figures["too_long"]:
+        yield f"{too_long} of {n} prompts of '{label}' are longer than the model's context: not asked."
+    if golds and (broken := figures["verdicts"].get("gold_error", 0)):
+        yield f"{broken} of {n} expected queries cannot be judged, because they do not run."
+    if golds and (weak := figures["weak_golds"]):
+        yield f"{weak} of {n} expected queries cannot be probed well, so hardly an answer matches."
 
 
 def tally_of(predictions: Sequence[Prediction]) -> dict[str, Any]:
