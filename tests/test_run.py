@@ -71,6 +71,7 @@ def test_training_turns_wrong_answers_into_right_ones(finished) -> None:
     [versus_base] = [c for c in result["comparisons"] if c["a"] == "base"]
     assert (versus_base["b_only"], versus_base["a_only"]) == (8, 0)
     assert versus_base["p_value"] == pytest.approx(2 / 2**8)
+    assert versus_base["by_kind"]["plain list"]["b_only"] == versus_base["by_kind"]["plain list"]["n"] == 8
 
 
 def test_mistakes_suites_and_memory_are_summed_up(finished) -> None:

@@ -15,7 +15,7 @@ from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, printable
 from tinkersql.corpus import Example, kind_of
 from tinkersql.errors import ModelError
-from tinkersql.evaluation import Answer, Prediction, compare_paired, judge, require_golds, shortcomings, summarise
+from tinkersql.evaluation import Answer, Prediction, compare_by_kind, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.methods import Attempt, Method, Model, attempt
 from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
@@ -232,20 +232,9 @@ class _Findings:
         }
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
-        """The paired comparison of two evaluations, over all questions and by kind of query."""
-        by_kind: dict[str, tuple[list[bool], list[bool]]] = {}
-        both = list(zip(self.predictions[a], self.predictions[b], strict=True))
-        for one, other in both:
-            rights = by_kind.setdefault(kind_of(one.example.gold), ([], []))
-            rights[0].append(one.right)
-            rights[1].append(other.right)
-        whole = compare_paired([one.right for one, _ in both], [other.right for _, other in both])
-        kinds = {
-            kind: {"n": len(by_kind[kind][0]), **asdict(compare_paired(*by_kind[kind]))}
-            for kind in corpus.KINDS
-            if kind in by_kind
-        }
-        return {"a": a, "b": b, "n": len(both), **asdict(whole), "by_kind": kinds}
+        first, second = self.predictions[a], self.predictions[b]
+        kinds = [kind_of(p.example.gold) for p in first]
+        return {"a": a, "b": b, **compare_by_kind(kinds, [p.right for p in first], [p.right for p in second])}
 
 
 def _costs(attempts: Sequence[Attempt], method: Method, seconds: float) -> dict[str, Any]:

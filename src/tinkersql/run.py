@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ from tinkersql import backend as backends
 from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
-from tinkersql.corpus import Example, Split
+from tinkersql.corpus import Example, Split, kind_of
 from tinkersql.equivalence import Verdict
 from tinkersql.errors import RunError, SettingsError
 from tinkersql.evaluation import (
     RENAMED,
     Prediction,
-    compare_paired,
+    compare_by_kind,
     judge,
     memory,
     renamed,
@@ -120,6 +120,7 @@ def _exercise(
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Estimate what is left, measure, train, measure again."""
     suites, split = suites_of(settings.suites), material.split
+    facts.kinds = [kind_of(example.gold) for example in split.test]
     try:
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             facts.backend = backend
@@ -187,6 +188,7 @@ class _Facts:
     data: dict[str, Any] = field(default_factory=dict)
     backend: Backend | None = None
     training: dict[str, Any] | None = None
+    kinds: Sequence[str] = ()
     rights: dict[str, list[bool]] = field(default_factory=dict)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -248,8 +250,7 @@ class _Facts:
         }
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
-        right_a, right_b = self.rights[a], self.rights[b]
-        return {"a": a, "b": b, "n": len(right_a), **asdict(compare_paired(right_a, right_b))}
+        return {"a": a, "b": b, **compare_by_kind(self.kinds, self.rights[a], self.rights[b])}
 
 
 @dataclass(frozen=True, slots=True)

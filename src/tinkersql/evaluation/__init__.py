@@ -3,7 +3,7 @@
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.memory import RENAMED, memory, renamed
-from tinkersql.evaluation.scoring import Prediction, judge, require_golds, shortcomings, summarise
+from tinkersql.evaluation.scoring import Prediction, compare_by_kind, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.statistics import (
     Comparison,
     compare_paired,
@@ -22,6 +22,7 @@ __all__ = [
     "Comparison",
     "Diagnosis",
     "Prediction",
+    "compare_by_kind",
     "compare_paired",
     "counted",
     "detectable_difference",

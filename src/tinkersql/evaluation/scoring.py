@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
@@ -13,7 +13,7 @@ from tinkersql.equivalence import Comparison, Verdict, compare, compare_many, lo
 from tinkersql.errors import DataError
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
-from tinkersql.evaluation.statistics import tally
+from tinkersql.evaluation.statistics import compare_paired, tally
 
 DIFFICULTIES = ("easy", "medium", "hard")
 """The values of `Example.difficulty`, in order."""
@@ -124,6 +124,23 @@ def summarise(predictions: Sequence[Prediction]) -> dict[str, Any]:
         "by_difficulty": {level: by_difficulty[level] for level in DIFFICULTIES if level in by_difficulty},
         "by_skill": _tallies((skill, p) for p in predictions for skill in p.example.skills),
     }
+
+
+def compare_by_kind(kinds: Sequence[str], a: Sequence[bool], b: Sequence[bool]) -> dict[str, Any]:
+    """The paired comparison of two models' right answers, over all questions and by kind of query, JSON-ready.
+
+    Args:
+        kinds: What kind of query each question asks for, as `kind_of` says.
+        a: Whether the first model answers it rightly.
+        b: Whether the second does.
+    """
+    groups: dict[str, tuple[list[bool], list[bool]]] = {}
+    for kind, *both in zip(kinds, a, b, strict=True):
+        for rights, right in zip(groups.setdefault(kind, ([], [])), both, strict=True):
+            rights.append(right)
+    found = {kind: compare_paired(*groups[kind]) for kind in KINDS if kind in groups}
+    by_kind = {kind: {"n": len(groups[kind][0]), **asdict(each)} for kind, each in found.items()}
+    return {"n": len(kinds), **asdict(compare_paired(a, b)), "by_kind": by_kind}
 
 
 def shortcomings(figures: Mapping[str, Any], label: str, *, golds: bool) -> Iterator[str]:

@@ -124,7 +124,7 @@ def _context(run: RunFiles) -> dict[str, Any]:
         "cause_examples": of_each_cause(wrong),
         "memory": result.get("memory"),
         "suites": [suites.view(name, answers) for name, answers in run.suites.items()],
-        "discussion": discuss(result),
+        "discussion": discuss(result, asked),
         "asked": len(run.tuned),
         "wrong": wrong,
         "wrong_verdicts": Counter(pair.tuned.verdict for pair in wrong),
