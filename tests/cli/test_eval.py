@@ -166,6 +166,33 @@ def test_a_run_s_predictions_can_be_judged_again(room, tmp_path) -> None:
     assert result["evaluations"]["predictions"]["matches"] == 4
 
 
+def test_what_questions_say_of_themselves_is_kept_and_printed(tmp_path) -> None:
+    row = {"schema": SCHEMA, "gold": GOLD, "domain": "ducks", "pattern": "list/1", "skills": ["filter"]}
+    other = "CREATE TABLE ducks (name VARCHAR)"
+    file = write_lines(
+        tmp_path / "given.jsonl",
+        {**row, "predicted": GOLD, "difficulty": "easy"},
+        {**row, "predicted": "SELECT pond FROM ducks", "difficulty": "hard"},
+        {**row, "predicted": "SELECT feathers FROM ducks", "difficulty": "hard", "skills": "none"},
+        {**row, "predicted": GOLD, "difficulty": "hard", "schema": other},
+    )
+    done = tinkersql(tmp_path, "eval", "--predictions", file, "--out", "first")
+    assert done.returncode == 0, done.stderr
+    [hard] = [line for line in done.stdout.splitlines() if "hard" in line]
+    assert "33.3%" in hard
+    assert "Wrong answers of predictions: unknown name 1, wrong column 1" in done.stdout
+    [total] = [line for line in done.stdout.splitlines() if "2 of 4" in line]
+    result = json.loads((tmp_path / "first" / "result.json").read_text())["evaluations"]["predictions"]
+    clustered = result["clustered"]  # all are of one table
+    assert f"50.0% ({clustered['low']:.1%} – {clustered['high']:.1%})" in total
+    again = Request(predictions=tmp_path / "first" / "predictions-predictions.jsonl")
+    folder, judged = evaluate(again, tmp_path / "again", Silent())
+    assert judged["evaluations"]["predictions"]["by_difficulty"] == result["by_difficulty"]
+    assert judged["evaluations"]["predictions"]["by_skill"]["filter"]["n"] == 3
+    first = lines(folder.path / "predictions-predictions.jsonl")[0]
+    assert (first["domain"], first["pattern"]) == ("ducks", "list/1")
+
+
 def test_golds_that_do_not_run_are_pointed_out(tmp_path) -> None:
     row = {"schema": SCHEMA, "gold": "SELECT name FROM geese", "predicted": "SELECT name FROM geese"}
     sound = {**row, "gold": GOLD, "predicted": GOLD}

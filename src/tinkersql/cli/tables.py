@@ -27,15 +27,24 @@ def print_costs(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) 
         console.print(table)
 
 
-def print_kinds(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
-    """Rates by kind of query, one column per model; nothing where all questions are of one kind."""
-    kinds = next(iter(evaluations.values()))["by_kind"]
-    if len(kinds) < 2:
-        return
-    table = _table("kind of query", "questions", *evaluations)
-    for kind, first in kinds.items():
-        table.add_row(kind, str(first["n"]), *(rate_of(e["by_kind"][kind]) for e in evaluations.values()))
-    console.print(table)
+def print_groups(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """Rates by kind of query and by difficulty, one column per model; nothing where all questions are in one group."""
+    for key, title in (("by_kind", "kind of query"), ("by_difficulty", "difficulty")):
+        groups = next(iter(evaluations.values()))[key]
+        if len(groups) > 1:
+            table = _table(title, "questions", *evaluations)
+            for name, first in groups.items():
+                table.add_row(name, str(first["n"]), *(rate_of(e[key][name]) for e in evaluations.values()))
+            console.print(table)
+
+
+def print_causes(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """What is wrong with the wrong answers, one line per model, the most common cause first."""
+    for label, e in evaluations.items():
+        causes = sorted(e["causes"].items(), key=lambda item: -item[1])
+        if causes:
+            listed = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in causes)
+            console.print(f"Wrong answers of {label}: {listed}")
 
 
 def print_comparisons(console: Console, comparisons: Sequence[Mapping[str, Any]]) -> None:

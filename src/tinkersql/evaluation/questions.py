@@ -6,6 +6,7 @@ from typing import Any
 
 from tinkersql.corpus import Example
 from tinkersql.corpus.formats import kind, rows_of
+from tinkersql.corpus.reading import FACTS, facts_of
 from tinkersql.errors import DataError
 
 _SCHEMA = ("schema", "context")
@@ -16,7 +17,8 @@ _GOLD = ("gold", "golds", "answer")
 def read_questions(path: Path) -> tuple[Example, ...]:
     """Read rows of question, schema and gold, which may be a list of acceptable queries.
 
-    ``context`` and ``answer``, as in a data file, serve as well. ``.jsonl`` holds JSON lines, ``.json`` an array.
+    ``context`` and ``answer``, as in a data file, serve as well, and ``difficulty`` and ``skills`` are kept where they
+    stand. ``.jsonl`` holds JSON lines, ``.json`` an array.
 
     Raises:
         DataError: The file or one of its rows, which is named, makes no sense.
@@ -47,7 +49,7 @@ def _rows(path: Path, needed: Sequence[str], option: str) -> Iterator[tuple[str,
     if not path.is_file():
         raise DataError(f"{path}: no such file; check {option}")
     empty = True
-    for place, row in rows_of(path, needed):
+    for place, row in rows_of(path, needed, FACTS):
         if not isinstance(row, dict):
             raise DataError(f"{path}: {place} is {kind(row)}; an object with {', '.join(needed)} is expected")
         empty = False
@@ -60,10 +62,10 @@ def _example(row: dict[str, Any], where: str, question: str) -> Example:
     schema = _text(row, where, *_SCHEMA)
     key = next((key for key in _GOLD if key in row), "gold")
     if not isinstance(row.get(key), list):
-        return Example(question, schema, (_text(row, where, key),))
+        return Example(question, schema, (_text(row, where, key),), **facts_of(row))
     if not row[key]:
         raise DataError(f"{where}: '{key}' is an empty list")
-    return Example(question, schema, tuple(_text({key: gold}, where, key) for gold in row[key]))
+    return Example(question, schema, tuple(_text({key: gold}, where, key) for gold in row[key]), **facts_of(row))
 
 
 def _text(row: dict[str, Any], where: str, *keys: str) -> str:
