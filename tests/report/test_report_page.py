@@ -209,10 +209,14 @@ def test_memory_and_the_discussion_are_figures_of_this_run(complete: tuple[Made,
         figures = result["memory"][name]
         assert f"{figures['n']} {figures['matches']} {100 * figures['rate']:.1f} % (" in memory
     assert "tables and columns renamed 100" in memory
+    copied = result["memory"]["copied"]
+    share = f"4 of 200 (2.0 %; {100 * copied['low']:.1f} to {100 * copied['high']:.1f} %)"
+    assert f"Of all answers {share} are copied" in memory
     discussion = page.text["section discussion"].replace("\N{NO-BREAK SPACE}", " ")
     queries = 200 - result["evaluations"]["tuned"]["causes"]["not_sql"]
     assert f"{queries} of 200 (" in discussion
     assert "10.0 points" in discussion
+    assert f"Copied word for word from training: {share}; " in discussion
     assert "clearly costs answers" in discussion
     assert "retrieval" not in discussion
     assert "How many questions show a difference of 5 points?" in discussion

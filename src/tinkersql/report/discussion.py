@@ -128,7 +128,8 @@ def _memory(found: dict[str, Any]) -> str:
             f"{wording.points(test['low'])} to {wording.points(test['high'])}) on {n} questions. "
         )
     copies = found["copies"]
-    return text + f"Copied word for word from training: {copies['n']} answers, {copies['matches']} of them right."
+    share = wording.share(found["copied"]) if "copied" in found else f"{copies['n']} answers"  # runs of an earlier day
+    return text + f"Copied word for word from training: {share}; {copies['matches']} of these are right."
 
 
 def _questions(comparisons: list[dict[str, Any]]) -> str:
