@@ -18,12 +18,12 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from figures import rate, read_json, shown, write
+from figures import rate, read, read_json, shown, write
 from rich.console import Console
 from rich.table import Table
 from spider_execution import RealDatabases
@@ -34,9 +34,11 @@ from tinkersql.backend import Backend
 from tinkersql.console import Terminal
 from tinkersql.corpus import Corpus, Example, recipes
 from tinkersql.corpus.reading import built_in
+from tinkersql.corpus.traits import cluster_of
 from tinkersql.evaluation import judge, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
+from tinkersql.evaluation.statistics import clustered
 from tinkersql.evaluation.suites import suite
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.settings import Settings
@@ -148,19 +150,34 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
     }
 
 
-def summary(outcomes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Per recipe and rate: each seed's count with its interval, the mean over seeds, and what the answers are like."""
+def summary(outcomes: Sequence[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    """Per recipe and rate: each seed's count with its interval, the mean over seeds, and what the answers are like.
+
+    ``folder`` holds the answers, from which each interval learns which questions are about the same tables.
+    """
     groups: dict[tuple[str, float, int, int], list[dict[str, Any]]] = {}
     for outcome in outcomes:
         groups.setdefault((outcome["recipe"], outcome["rate"], outcome["tokens"], outcome["batch"]), []).append(outcome)
-    return {"recipes": [_group(*key, group) for key, group in groups.items()]}
+    return {"recipes": [_group(*key, group, folder) for key, group in groups.items()]}
 
 
-def _group(recipe: str, learning_rate: float, tokens: int, batch: int, group: list[dict[str, Any]]) -> dict[str, Any]:
+def _seed(outcome: dict[str, Any], exam: str, folder: Path) -> dict[str, Any]:
+    """The rate of one training, with the plain interval and the one for questions in clusters."""
+    right = outcome["exams"][exam]["right"]
+    cell = Cell(**{field.name: outcome[field.name] for field in fields(Cell)})
+    answers = read(folder / f"{cell.key}.{exam}.jsonl")
+    same = [row["domain"] if exam == "spider" else cluster_of(row["schema"]) for row in answers]
+    wider = asdict(clustered(right, same))
+    return rate(sum(right), len(right)) | {"clustered": {name: round(value, 4) for name, value in wider.items()}}
+
+
+def _group(
+    recipe: str, learning_rate: float, tokens: int, batch: int, group: list[dict[str, Any]], folder: Path
+) -> dict[str, Any]:
     names, seeds_given = list(group[0]["exams"]), " ".join(str(o["seed"]) for o in group)
     by_exam: dict[str, Any] = {}
     for name in names:
-        seeds = [rate(sum(o["exams"][name]["right"]), len(o["exams"][name]["right"])) for o in group]
+        seeds = [_seed(o, name, folder) for o in group]
         causes = [o["exams"][name]["causes"] for o in group]
         spurious = [o["exams"][name].get("spurious_conditions") for o in group]
         by_exam[name] = {
@@ -229,7 +246,7 @@ def main() -> None:
             for cell in left:
                 reporter.heading(cell.key)
                 write(options.scratch / f"{cell.key}.json", run_cell(cell, exam, backend, options.scratch, reporter))
-    figures = summary([read_json(path) for path in sorted(options.scratch.glob("*.json"))])
+    figures = summary([read_json(path) for path in sorted(options.scratch.glob("*.json"))], options.scratch)
     write(options.json, figures)
     show(Console(width=140), figures)
 

@@ -15,7 +15,7 @@ from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, printable
 from tinkersql.corpus import Example, kind_of
 from tinkersql.errors import ModelError
-from tinkersql.evaluation import Answer, Prediction, compare_paired, judge, summarise
+from tinkersql.evaluation import Answer, Prediction, compare_by_kind, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.methods import Attempt, Method, Model, attempt
 from tinkersql.evaluation.questions import read_predictions, read_questions
 from tinkersql.evaluation.request import Request
@@ -53,6 +53,7 @@ def evaluate(request: Request, out: Path, reporter: Reporter) -> tuple[ResultFol
     backends.check(settings)
     ResultFolder.check_free(out, "--out")
     exam = _load(request, settings, reporter)
+    require_golds(exam.examples)
     folder = ResultFolder.make(out.absolute(), "--out")
     findings = _Findings(folder, exam, settings, reporter)
     try:
@@ -216,6 +217,9 @@ class _Findings:
         self.evaluations[name] = summarise(predictions)
         if method is not None and seconds is not None:
             self.evaluations[name] |= {"method": asdict(method)} | _costs(attempts, method, seconds)
+        for text in shortcomings(self.evaluations[name], label, golds=len(self.evaluations) == 1):
+            self.exam.source["notes"].append(text)
+            self.reporter.say(f"  {text}")
         self.reporter.say(f"  {label}: {sum(p.right for p in predictions)} of {len(predictions)} right")
         self.folder.write_result(self.to_dict())
 
@@ -230,20 +234,9 @@ class _Findings:
         }
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
-        """The paired comparison of two evaluations, over all questions and by kind of query."""
-        by_kind: dict[str, tuple[list[bool], list[bool]]] = {}
-        both = list(zip(self.predictions[a], self.predictions[b], strict=True))
-        for one, other in both:
-            rights = by_kind.setdefault(kind_of(one.example.gold), ([], []))
-            rights[0].append(one.right)
-            rights[1].append(other.right)
-        whole = compare_paired([one.right for one, _ in both], [other.right for _, other in both])
-        kinds = {
-            kind: {"n": len(by_kind[kind][0]), **asdict(compare_paired(*by_kind[kind]))}
-            for kind in corpus.KINDS
-            if kind in by_kind
-        }
-        return {"a": a, "b": b, "n": len(both), **asdict(whole), "by_kind": kinds}
+        first, second = self.predictions[a], self.predictions[b]
+        kinds = [kind_of(p.example.gold) for p in first]
+        return {"a": a, "b": b, **compare_by_kind(kinds, [p.right for p in first], [p.right for p in second])}
 
 
 def _costs(attempts: Sequence[Attempt], method: Method, seconds: float) -> dict[str, Any]:

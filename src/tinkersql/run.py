@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,20 @@ from tinkersql import backend as backends
 from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
-from tinkersql.corpus import Example, Split
+from tinkersql.corpus import Example, Split, kind_of
 from tinkersql.equivalence import Verdict
 from tinkersql.errors import RunError, SettingsError
-from tinkersql.evaluation import RENAMED, Prediction, compare_paired, judge, memory, renamed, summarise
+from tinkersql.evaluation import (
+    RENAMED,
+    Prediction,
+    compare_by_kind,
+    judge,
+    memory,
+    renamed,
+    require_golds,
+    shortcomings,
+    summarise,
+)
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
 from tinkersql.evaluation.suites import suites_of
@@ -56,6 +66,7 @@ def run(
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         material = gather(settings, reporter)
+        require_golds(material.split.test)
     facts.data = material.facts
     introduce(resolved, facts.data, reporter)
     folder = RunFolder.create(runs, name)
@@ -109,6 +120,7 @@ def _exercise(
 ) -> tuple[RunFolder, dict[str, Any]]:
     """Estimate what is left, measure, train, measure again."""
     suites, split = suites_of(settings.suites), material.split
+    facts.kinds = [kind_of(example.gold) for example in split.test]
     try:
         with backends.connect(settings, folder.store, reporter) as backend, backend.service() as service:
             facts.backend = backend
@@ -149,7 +161,9 @@ def _exercise(
             for suite, questions in suites.items():
                 exam.take("tuned", tuned, questions, suite=suite)
             again = [renamed(example, settings.seed) for example in split.test[:RENAMED]]
-            facts.memory = memory(material.enriched.examples, answers, exam.take("tuned-renamed", tuned, again))
+            trained = sitting.trained()
+            facts.data["trained_on"] = len(trained)
+            facts.memory = memory(trained, answers, exam.take("tuned-renamed", tuned, again))
     except BaseException:
         if facts.evaluations:
             reporter.say(f"What was measured until then stays; go on with: tinkersql run --resume {folder.path}")
@@ -174,6 +188,7 @@ class _Facts:
     data: dict[str, Any] = field(default_factory=dict)
     backend: Backend | None = None
     training: dict[str, Any] | None = None
+    kinds: Sequence[str] = ()
     rights: dict[str, list[bool]] = field(default_factory=dict)
     evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
     suites: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -235,8 +250,7 @@ class _Facts:
         }
 
     def _compare(self, a: str, b: str) -> dict[str, Any]:
-        right_a, right_b = self.rights[a], self.rights[b]
-        return {"a": a, "b": b, "n": len(right_a), **asdict(compare_paired(right_a, right_b))}
+        return {"a": a, "b": b, **compare_by_kind(self.kinds, self.rights[a], self.rights[b])}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,25 +292,13 @@ class _Exam:
         else:
             self.facts.rights[name] = [p.right for p in predictions]
             self.facts.evaluations[name] = summary | speed
-        too_long, bad_golds = summary["too_long"], summary["verdicts"].get("gold_error", 0)
-        if too_long:
-            self._note(
-                f"{too_long} of {len(examples)} prompts of '{label}' are longer than the model's context: not asked."
-            )
-        if bad_golds and full_name == "base":
-            self._note(f"{bad_golds} of {len(examples)} expected queries cannot be judged, because they do not run.")
-        if (weak := summary["weak_golds"]) and full_name == "base":
-            self._note(
-                f"{weak} of {len(examples)} expected queries cannot be probed well, so hardly an answer matches."
-            )
+        for text in shortcomings(summary, label, golds=full_name == "base"):
+            self.facts.data["notes"].append(text)
+            self.reporter.say(f"  {text}")
         right = sum(p.right for p in predictions)
         self.reporter.say(f"  {label}: {right} of {len(predictions)} right")
         self.folder.write_result(self.facts.to_dict())
         return predictions
-
-    def _note(self, text: str) -> None:
-        self.facts.data["notes"].append(text)
-        self.reporter.say(f"  {text}")
 
 
 def _prompt_lengths(

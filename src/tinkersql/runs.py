@@ -220,6 +220,14 @@ class RunFolder(ResultFolder):
         """
         return self._tuned("state_path")
 
+    def tuned_step(self) -> int:
+        """The step whose weights these are.
+
+        Raises:
+            RunError: Training has not ended, or the record of its checkpoints is damaged.
+        """
+        return int(self._tuned("step"))
+
     def _tuned(self, key: str) -> str:
         try:
             rows = self.rows("checkpoints.jsonl")

@@ -123,6 +123,7 @@ def _go_on(
     }
     folder.write_result(result)  # before the end is noted, after which no training would write it
     result["checkpoint"] = sitting.finish(training, reporter)
+    result["data"] = result.get("data", {}) | {"trained_on": len(sitting.trained())}
     folder.write_result(result)
     report.build(folder.path)
     return result

@@ -15,7 +15,7 @@ import pytest
 
 from tinkersql.console import Silent, Terminal
 from tinkersql.corpus import Example, load
-from tinkersql.errors import TinkersqlError
+from tinkersql.errors import DataError, TinkersqlError
 from tinkersql.eval import evaluate
 from tinkersql.evaluation.questions import read_questions
 from tinkersql.evaluation.request import Request
@@ -198,6 +198,46 @@ def test_a_run_s_predictions_can_be_judged_again(room, tmp_path) -> None:
     request = Request(predictions=room / "runs/ducks/predictions-tuned.jsonl", limit=4)
     _, result = evaluate(request, tmp_path / "out", Silent())
     assert result["evaluations"]["predictions"]["matches"] == 4
+
+
+def test_what_questions_say_of_themselves_is_kept_and_printed(tmp_path) -> None:
+    row = {"schema": SCHEMA, "gold": GOLD, "domain": "ducks", "pattern": "list/1", "skills": ["filter"]}
+    other = "CREATE TABLE ducks (name VARCHAR)"
+    file = write_lines(
+        tmp_path / "given.jsonl",
+        {**row, "predicted": GOLD, "difficulty": "easy"},
+        {**row, "predicted": "SELECT pond FROM ducks", "difficulty": "hard"},
+        {**row, "predicted": "SELECT feathers FROM ducks", "difficulty": "hard", "skills": "none"},
+        {**row, "predicted": GOLD, "difficulty": "hard", "schema": other},
+    )
+    done = tinkersql(tmp_path, "eval", "--predictions", file, "--out", "first")
+    assert done.returncode == 0, done.stderr
+    [hard] = [line for line in done.stdout.splitlines() if "hard" in line]
+    assert "33.3%" in hard
+    assert "Wrong answers of predictions: unknown name 1, wrong column 1" in done.stdout
+    [total] = [line for line in done.stdout.splitlines() if "2 of 4" in line]
+    result = json.loads((tmp_path / "first" / "result.json").read_text())["evaluations"]["predictions"]
+    clustered = result["clustered"]  # all are of one table
+    assert f"50.0% ({clustered['low']:.1%} – {clustered['high']:.1%})" in total
+    again = Request(predictions=tmp_path / "first" / "predictions-predictions.jsonl")
+    folder, judged = evaluate(again, tmp_path / "again", Silent())
+    assert judged["evaluations"]["predictions"]["by_difficulty"] == result["by_difficulty"]
+    assert judged["evaluations"]["predictions"]["by_skill"]["filter"]["n"] == 3
+    first = lines(folder.path / "predictions-predictions.jsonl")[0]
+    assert (first["domain"], first["pattern"]) == ("ducks", "list/1")
+
+
+def test_golds_that_do_not_run_are_pointed_out(tmp_path) -> None:
+    row = {"schema": SCHEMA, "gold": "SELECT name FROM geese", "predicted": "SELECT name FROM geese"}
+    sound = {**row, "gold": GOLD, "predicted": GOLD}
+    file = write_lines(tmp_path / "mixed.jsonl", row, row, sound)
+    done = tinkersql(tmp_path, "eval", "--predictions", file, "--out", "mixed")
+    assert "2 of 3 expected queries cannot be judged, because they do not run." in " ".join(done.stderr.split())
+    notes = json.loads((tmp_path / "mixed" / "result.json").read_text())["questions"]["notes"]
+    assert notes == ["2 of 3 expected queries cannot be judged, because they do not run."]
+    with pytest.raises(DataError, match="none of the 2 test questions has an expected query that runs"):
+        evaluate(Request(predictions=write_lines(tmp_path / "all.jsonl", row, row)), tmp_path / "all", Silent())
+    assert not (tmp_path / "all").exists()
 
 
 QUESTION = {"question": "Which ducks?", "schema": SCHEMA, "gold": GOLD}

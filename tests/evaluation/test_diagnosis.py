@@ -183,4 +183,17 @@ def test_a_summary_counts_causes_spurious_conditions_and_schemas() -> None:
     assert summary["spurious_conditions"] == 1
     assert summary["clustered"]["clusters"] == 1
     assert summary["by_difficulty"]["hard"]["matches"] == 1
+    assert summary["by_difficulty"]["hard"]["clustered"]["clusters"] == 1
     assert {skill: each["n"] for skill, each in summary["by_skill"].items()} == {"filter": 4, "text": 4}
+
+
+def test_questions_of_one_table_are_a_cluster_whichever_columns_they_list() -> None:
+    schemas = [
+        *("CREATE TABLE ducks (name VARCHAR)", "CREATE TABLE Ducks (weight REAL, name VARCHAR)"),
+        *("CREATE TABLE table_10015132_1 (name VARCHAR)", "CREATE TABLE table_10015132_1 (name VARCHAR, no VARCHAR)"),
+        *("CREATE TABLE table_name_4 (name VARCHAR)", "CREATE TABLE table_name_71 (name VARCHAR)"),
+        *("CREATE TABLE table_name_4 (weight REAL, name VARCHAR)", "no table"),
+    ]
+    examples = [Example("", schema, ("SELECT name FROM ducks",)) for schema in schemas]
+    predictions = judge(examples, [Answer("SELECT name FROM ducks", 9, 9, "stop")] * 8, 1, Silent(), "")
+    assert summarise(predictions)["clustered"]["clusters"] == 5

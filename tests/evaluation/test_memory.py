@@ -36,6 +36,8 @@ def test_seen_and_unseen_templates_and_copies_are_told_apart() -> None:
     assert (found["seen"]["n"], found["seen"]["matches"]) == (3, 2)
     assert (found["unseen"]["n"], found["unseen"]["matches"]) == (1, 1)
     assert (found["copies"]["n"], found["copies"]["matches"]) == (2, 1)
+    assert (found["copied"]["n"], found["copied"]["matches"]) == (4, 2)
+    assert 0 < found["copied"]["low"] < found["copied"]["rate"] == 0.5 < found["copied"]["high"] < 1
     assert found["golds_in_training"] == 1
     assert found["renamed"] is None
 

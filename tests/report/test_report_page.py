@@ -6,12 +6,14 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 from parsed_page import SECTIONS, ParsedPage
 from run_folders import HOSTILE, Made, make_run
 
 from tinkersql.errors import RunError
+from tinkersql.evaluation import interval, tally
 from tinkersql.report import build
 
 VARIANTS = {
@@ -90,7 +92,8 @@ def test_figures_before_and_after_come_with_sample_and_interval(complete: tuple[
             continue
         assert f"{figures['matches']} of 200 questions" in section
         assert f"{100 * figures['rate']:.1f} %" in section
-        assert f"{100 * figures['low']:.1f} to {100 * figures['high']:.1f} %" in section
+        assert "10.0 to 90.0 %, on 4 sets of tables" in section  # not the plain interval, as if all were unrelated
+        assert f"{100 * figures['low']:.1f} to {100 * figures['high']:.1f} %" not in section
     for test in made.result["comparisons"]:
         assert f"got {test['b_only']} right" in section
         assert f"{test['a_only']} wrong" in section
@@ -156,13 +159,22 @@ def test_a_few_novel_questions_are_counted_without_a_percentage(old: bool, tmp_p
             assert expected in article
 
 
+def tally_of_rows(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return tally([row["verdict"] == "match" for row in rows], [row["schema"] for row in rows])
+
+
 def test_many_novel_questions_are_summed_up_by_difficulty_and_skill(tmp_path: Path) -> None:
     made = make_run(tmp_path / "run", questions=20, novel=60)
     page = page_of(made)
     section = page.text["section novel"].replace("\N{NO-BREAK SPACE}", " ")
+    wider = []
     for key in ("base", "tuned"):
         figures = made.result["suites"]["novel"][key]
-        assert f"{figures['matches']} of 60 ({100 * figures['rate']:.1f} %;" in section
+        low, high = interval(tally_of_rows(made.predictions[f"novel-{key}"]))
+        share = f"{100 * figures['rate']:.1f} %; {100 * low:.1f} to {100 * high:.1f} %"
+        assert f"{figures['matches']} of 60 ({share})" in section
+        wider.append(high - low > figures["high"] - figures["low"])
+    assert any(wider)
     hard = [row["verdict"] == "match" for row in made.predictions["novel-tuned"] if row["difficulty"] == "hard"]
     assert f"{sum(hard)}{100 * sum(hard) / 12:.1f} % (" in section.replace(" ", " ")
     assert "hard small sample 12" in section
@@ -197,10 +209,14 @@ def test_memory_and_the_discussion_are_figures_of_this_run(complete: tuple[Made,
         figures = result["memory"][name]
         assert f"{figures['n']} {figures['matches']} {100 * figures['rate']:.1f} % (" in memory
     assert "tables and columns renamed 100" in memory
+    copied = result["memory"]["copied"]
+    share = f"4 of 200 (2.0 %; {100 * copied['low']:.1f} to {100 * copied['high']:.1f} %)"
+    assert f"Of all answers {share} are copied" in memory
     discussion = page.text["section discussion"].replace("\N{NO-BREAK SPACE}", " ")
     queries = 200 - result["evaluations"]["tuned"]["causes"]["not_sql"]
     assert f"{queries} of 200 (" in discussion
     assert "10.0 points" in discussion
+    assert f"Copied word for word from training: {share}; " in discussion
     assert "clearly costs answers" in discussion
     assert "retrieval" not in discussion
     assert "How many questions show a difference of 5 points?" in discussion

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -14,8 +15,12 @@ from typer.testing import CliRunner
 
 from tinkersql.cli.report import report
 from tinkersql.errors import RunError
+from tinkersql.evaluation import compare_by_kind, counted
 from tinkersql.report import wording
 from tinkersql.report.charts import MAX_POINTS, Charts, nice_ticks, spread, thin
+from tinkersql.report.discussion import discuss
+from tinkersql.report.files import Prediction
+from tinkersql.report.pairs import Pair
 from tinkersql.report.witness import MAX_ROWS, Table, tables, view
 
 
@@ -121,6 +126,40 @@ def test_the_finding_follows_the_interval() -> None:
     assert claim(-0.1, 0.3).startswith("No clear change")
     assert "30 of 50" in wording.headline(None, figures)[0]
     assert "ended before" in wording.headline(None, {})[0]
+
+
+def answers_of(n: int, matches: int, **more: object) -> dict[str, Any]:
+    return {**counted(matches, n), "causes": {}, **more}
+
+
+def test_what_improved_is_decided_question_by_question() -> None:
+    def improved(lost: int) -> str:
+        """Of 100 answers the base model's have no query 8 times, and the tuned model's once and ``lost`` times more."""
+        causes = [("not_sql", "")] * 7 + [("not_sql", "not_sql")] + [("", "not_sql")] * lost + [("", "")] * (92 - lost)
+        asked = [Pair(i, Prediction(cause=b), Prediction(cause=a)) for i, (a, b) in enumerate(causes)]
+        base, tuned = (answers_of(100, 50, causes={"not_sql": wrong}) for wrong in (8, 1 + lost))
+        return discuss({"evaluations": {"base": base, "tuned": tuned}}, asked)[0].answer
+
+    clear = improved(0)  # although the intervals of 92 and of 99 answers overlap
+    assert clear.startswith("Only syntax rose clearly")
+    assert "+7.0 points (95 % interval +1.6 to +12.1) on the same 100 questions" in clear
+    assert "where both models wrote a query, 0.0 points" in clear
+    assert improved(5).startswith("Neither rose clearly")
+
+
+def test_retrieval_is_compared_by_kind_only_as_far_as_the_questions_tell() -> None:
+    kinds = ["join"] * 5 + ["grouping"] * 20
+    retrieval, tuned = [True] * 3 + [False] * 22, [False] * 3 + [True] * 22
+    comparison = {"a": "base-retrieval", "b": "tuned", **compare_by_kind(kinds, retrieval, tuned)}
+    evaluations = {"base-retrieval": answers_of(25, 3), "tuned": answers_of(25, 22)}
+    [found] = [
+        point.answer
+        for point in discuss({"evaluations": evaluations, "comparisons": [comparison]}, [])
+        if "retrieval" in point.question
+    ]
+    assert "on the same 25 questions. The tuned model is clearly better on grouping (+100.0 points" in found
+    assert found.endswith("do not tell the two apart, which does not make them equal, on join (5).")  # 3 against 2
+    assert "as well" not in found
 
 
 def test_the_paired_test_is_honest_about_chance() -> None:

@@ -198,6 +198,14 @@ def test_patience_ends_early_with_the_best_weights_and_can_be_extended(engine, s
     assert_same(engine, again, folder)
 
 
+def test_examples_after_the_best_step_do_not_count_as_trained_on(settings, tmp_path) -> None:
+    wild = settings(steps=20, validate_every=1, patience=1, learning_rate=1.0)
+    folder, result = train(wild, tmp_path, "run", Silent(), Consent())
+    best = best_of(folder.rows("validations.jsonl"))
+    assert best is not None
+    assert result["data"]["trained_on"] == 2 * best["step"] < result["training"]["examples"] < 40
+
+
 def test_ctrl_c_before_a_validation_leaves_it_to_the_next_sitting(engine, settings, whole, tmp_path) -> None:
 
     class Impatient(Person):

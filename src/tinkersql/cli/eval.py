@@ -18,7 +18,7 @@ from tinkersql.cli.options import (
     line_breaks,
     mapping,
 )
-from tinkersql.cli.tables import print_comparisons, print_costs, print_evaluations, print_kinds
+from tinkersql.cli.tables import print_causes, print_comparisons, print_costs, print_evaluations, print_groups
 from tinkersql.console import Terminal
 
 
@@ -121,7 +121,8 @@ def evaluate(
         return
     console = Console(highlight=False)
     print_evaluations(console, result["evaluations"])
-    print_kinds(console, result["evaluations"])
+    print_groups(console, result["evaluations"])
+    print_causes(console, result["evaluations"])
     print_costs(console, result["evaluations"])
     print_comparisons(console, result["comparisons"])
     console.print(f"Predictions and result.json: {folder.path}", soft_wrap=True)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tinkersql.cli.options import ResultOption
 from tinkersql.cli.settings import ABOUT_WEIGHTS, ResumeOption, Wanted, with_settings
-from tinkersql.cli.tables import print_comparisons, print_evaluations
+from tinkersql.cli.tables import print_comparisons, print_evaluations, rate_of
 from tinkersql.console import Terminal, printable
 
 _SIDE_BY_SIDE = 10
@@ -56,8 +56,7 @@ def _print_suite(console: Console, folder: Path, suite: str, models: dict[str, d
     console.print(f"\nNovel schemas: {suite}", style="bold")
     if any(figures["n"] > _SIDE_BY_SIDE for figures in models.values()):
         for name, e in models.items():
-            interval = f"{e['rate']:.1%}, {e['low']:.1%} – {e['high']:.1%}"
-            console.print(f"  {name:<6} {e['matches']} of {e['n']} right ({interval})")
+            console.print(f"  {name:<6} {e['matches']} of {e['n']} right, {rate_of(e)}")
         return
     base, tuned = (
         [jsonlib.loads(line) for line in (folder / f"predictions-{suite}-{name}.jsonl").read_text("utf-8").splitlines()]

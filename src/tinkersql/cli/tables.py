@@ -12,7 +12,7 @@ def print_evaluations(console: Console, evaluations: Mapping[str, Mapping[str, A
     table = _table("model", "right", "match (95 % interval)", "empty", "no SQL", "cut off")
     for label, e in evaluations.items():
         ill_formed = (str(e[key]) for key in ("empty", "not_sql", "cut_off"))
-        table.add_row(label, f"{e['matches']} of {e['n']}", _rate(e), *ill_formed)
+        table.add_row(label, f"{e['matches']} of {e['n']}", rate_of(e), *ill_formed)
     console.print()
     console.print(table)
 
@@ -27,15 +27,24 @@ def print_costs(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) 
         console.print(table)
 
 
-def print_kinds(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
-    """Rates by kind of query, one column per model; nothing where all questions are of one kind."""
-    kinds = next(iter(evaluations.values()))["by_kind"]
-    if len(kinds) < 2:
-        return
-    table = _table("kind of query", "questions", *evaluations)
-    for kind, first in kinds.items():
-        table.add_row(kind, str(first["n"]), *(_rate(e["by_kind"][kind]) for e in evaluations.values()))
-    console.print(table)
+def print_groups(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """Rates by kind of query and by difficulty, one column per model; nothing where all questions are in one group."""
+    for key, title in (("by_kind", "kind of query"), ("by_difficulty", "difficulty")):
+        groups = next(iter(evaluations.values()))[key]
+        if len(groups) > 1:
+            table = _table(title, "questions", *evaluations)
+            for name, first in groups.items():
+                table.add_row(name, str(first["n"]), *(rate_of(e[key][name]) for e in evaluations.values()))
+            console.print(table)
+
+
+def print_causes(console: Console, evaluations: Mapping[str, Mapping[str, Any]]) -> None:
+    """What is wrong with the wrong answers, one line per model, the most common cause first."""
+    for label, e in evaluations.items():
+        causes = sorted(e["causes"].items(), key=lambda item: -item[1])
+        if causes:
+            listed = ", ".join(f"{cause.replace('_', ' ')} {count}" for cause, count in causes)
+            console.print(f"Wrong answers of {label}: {listed}")
 
 
 def print_comparisons(console: Console, comparisons: Sequence[Mapping[str, Any]]) -> None:
@@ -66,13 +75,17 @@ def print_sweep(console: Console, sweep: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def rate_of(e: Mapping[str, Any]) -> str:
+    """A rate with its interval, which counts questions on the same tables as one cluster."""
+    from tinkersql.evaluation import interval  # imports scipy: --help need not wait for it
+
+    low, high = interval(e)
+    return f"{e['rate']:.1%} ({low:.1%} – {high:.1%})"
+
+
 def _table(*columns: str) -> Table:
     table = Table(*columns)
     table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     return table
-
-
-def _rate(e: Mapping[str, Any]) -> str:
-    return f"{e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})"

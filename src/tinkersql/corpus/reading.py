@@ -145,11 +145,16 @@ def _example(path: Path, where: str, row: Any, names: Mapping[str, str]) -> Exam
         found[key] = tuple(row[name]) if is_list else (row[name],)
         for problem in filter(None, map(_problem, found[key] or ("",))):
             raise DataError(f"{path}: {where}: '{name}' {problem}")
+    return Example(found["question"][0], found["context"][0], found["answer"], **facts_of(row))
+
+
+def facts_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of its example under `FACTS`, as arguments of `Example`."""
     facts = {key: row[key] for key in FACTS[:-1] if key in row and not _problem(row[key])}
     skills = row.get("skills")
     if isinstance(skills, list) and not any(map(_problem, skills)):
         facts["skills"] = tuple(skills)
-    return Example(found["question"][0], found["context"][0], found["answer"], **facts)
+    return facts
 
 
 def _problem(value: Any) -> str:

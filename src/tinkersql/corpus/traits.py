@@ -79,6 +79,16 @@ def names_of(schema: str) -> Names:
     return Names(tuple(sorted(tables)), tuple(sorted(columns)))
 
 
+def cluster_of(schema: str) -> Hashable:
+    """What questions have in common that stand or fall together: the names of their tables.
+
+    Where no table has a name of its own, it is the columns. Questions that share one table of several are not put
+    together, for joins would soon connect all tables of a subject, or of a data set.
+    """
+    names = names_of(schema)
+    return ("tables", *names.tables) if names.tables else ("columns", *names.columns)
+
+
 def table_groups(schemas: Sequence[Names], rare: int = RARE) -> list[int]:
     """For each schema the number of its group, the index of the group's first schema.
 

@@ -3,12 +3,13 @@
 from tinkersql.evaluation.answers import Answer
 from tinkersql.evaluation.diagnosis import Cause, Diagnosis, diagnose
 from tinkersql.evaluation.memory import RENAMED, memory, renamed
-from tinkersql.evaluation.scoring import Prediction, judge, summarise
+from tinkersql.evaluation.scoring import Prediction, compare_by_kind, judge, require_golds, shortcomings, summarise
 from tinkersql.evaluation.statistics import (
     Comparison,
     compare_paired,
     counted,
     detectable_difference,
+    interval,
     questions_needed,
     tally,
     wilson,
@@ -21,14 +22,18 @@ __all__ = [
     "Comparison",
     "Diagnosis",
     "Prediction",
+    "compare_by_kind",
     "compare_paired",
     "counted",
     "detectable_difference",
     "diagnose",
+    "interval",
     "judge",
     "memory",
     "questions_needed",
     "renamed",
+    "require_golds",
+    "shortcomings",
     "summarise",
     "tally",
     "wilson",

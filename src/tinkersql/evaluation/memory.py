@@ -7,9 +7,10 @@ from typing import Any
 
 from tinkersql.corpus import Example
 from tinkersql.corpus.templates import template_of
+from tinkersql.corpus.traits import cluster_of
 from tinkersql.equivalence.lexing import meaningful, unquote
 from tinkersql.equivalence.schema import RESERVED, SchemaError, read_schema
-from tinkersql.evaluation.scoring import Prediction
+from tinkersql.evaluation.scoring import Prediction, tally_of
 from tinkersql.evaluation.statistics import compare_paired, tally
 
 RENAMED = 100
@@ -30,24 +31,26 @@ def memory(
 
     Returns:
         ``seen`` and ``unseen``: tallies of the questions whose gold has a template that a training gold has, and of the
-        others. ``copies``: a tally of the answers that are a training query word for word; ``golds_in_training``
-        is how many of the questions have such a gold. ``renamed``: ``original`` and ``renamed`` tallies of the same
+        others. ``copied``: a tally of all answers that counts those which are a training query word for word, and
+        ``copies`` a tally of these, which counts the right ones; ``golds_in_training`` is how many of the questions
+        have such a gold. ``renamed``: ``original`` and ``renamed`` tallies of the same
         questions and the paired ``comparison`` of the two; None where nothing was asked again.
     """
     queries = {_spaced(example.gold) for example in train}
     templates = set(map(template_of, queries))
     known = [any(template_of(_spaced(gold)) in templates for gold in p.example.golds) for p in predictions]
-    copies = [p for p in predictions if _spaced(p.comparison.predicted) in queries]
-    before, after = [p.right for p in predictions[: len(again)]], [p.right for p in again]
+    copied = [_spaced(p.comparison.predicted) in queries for p in predictions]
+    before = predictions[: len(again)]
     return {
-        "seen": tally([p.right for p, seen in zip(predictions, known, strict=True) if seen]),
-        "unseen": tally([p.right for p, seen in zip(predictions, known, strict=True) if not seen]),
-        "copies": tally([p.right for p in copies]),
+        "seen": tally_of([p for p, seen in zip(predictions, known, strict=True) if seen]),
+        "unseen": tally_of([p for p, seen in zip(predictions, known, strict=True) if not seen]),
+        "copied": tally(copied, [cluster_of(p.example.schema) for p in predictions]),
+        "copies": tally_of([p for p, is_copy in zip(predictions, copied, strict=True) if is_copy]),
         "golds_in_training": sum(any(_spaced(gold) in queries for gold in p.example.golds) for p in predictions),
         "renamed": {
-            "original": tally(before),
-            "renamed": tally(after),
-            "comparison": asdict(compare_paired(before, after)),
+            "original": tally_of(before),
+            "renamed": tally_of(again),
+            "comparison": asdict(compare_paired([p.right for p in before], [p.right for p in again])),
         }
         if again
         else None,

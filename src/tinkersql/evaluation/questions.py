@@ -6,6 +6,7 @@ from typing import Any
 
 from tinkersql.corpus import Example
 from tinkersql.corpus.formats import kind, rows_of
+from tinkersql.corpus.reading import FACTS, facts_of
 from tinkersql.errors import DataError
 
 _SCHEMA = ("schema", "context")
@@ -18,7 +19,8 @@ _COLUMNS = ("question", *_SCHEMA, *_GOLD, "predicted")
 def read_questions(path: Path) -> tuple[Example, ...]:
     """Read rows of question, schema and gold, which may be a list of acceptable queries.
 
-    ``context`` and ``answer``, as in a data file, serve as well. The file is in a format of `corpus.formats`.
+    ``context`` and ``answer``, as in a data file, serve as well, and ``difficulty`` and ``skills`` are kept where they
+    stand. The file is in a format of `corpus.formats`.
 
     Raises:
         DataError: The file or one of its rows, which is named, makes no sense.
@@ -49,7 +51,7 @@ def _rows(path: Path, needed: Sequence[str], option: str) -> Iterator[tuple[str,
     if not path.is_file():
         raise DataError(f"{path}: no such file; check {option}")
     empty = True
-    for place, row in rows_of(path, (), _COLUMNS):
+    for place, row in rows_of(path, (), (*_COLUMNS, *FACTS)):
         if not isinstance(row, dict):
             raise DataError(f"{path}: {place} is {kind(row)}; an object with {', '.join(needed)} is expected")
         empty = False
@@ -62,10 +64,10 @@ def _example(row: dict[str, Any], where: str, question: str) -> Example:
     schema = _text(row, where, *_SCHEMA)
     key = next((key for key in _GOLD if key in row), "gold")
     if not isinstance(row.get(key), list):
-        return Example(question, schema, (_text(row, where, key),))
+        return Example(question, schema, (_text(row, where, key),), **facts_of(row))
     if not row[key]:
         raise DataError(f"{where}: '{key}' is an empty list")
-    return Example(question, schema, tuple(_text({key: gold}, where, key) for gold in row[key]))
+    return Example(question, schema, tuple(_text({key: gold}, where, key) for gold in row[key]), **facts_of(row))
 
 
 def _text(row: dict[str, Any], where: str, *keys: str) -> str:

@@ -1,7 +1,7 @@
 """Intervals and tests for counts of right answers."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil, sqrt
 from typing import Any
@@ -173,7 +173,14 @@ def tally(right: Sequence[bool], clusters: Sequence[Hashable] | None = None) -> 
 
     Args:
         right: Whether each answer is right.
-        clusters: What each question's cluster is, such as its schema; with it comes ``clustered``, a `Clustered`.
+        clusters: What each question's cluster is, such as its tables; with it comes ``clustered``, a `Clustered`.
     """
     found = counted(sum(right), len(right))
     return found if clusters is None else {**found, "clustered": asdict(clustered(right, clusters))}
+
+
+def interval(figures: Mapping[str, Any]) -> tuple[float, float]:
+    """The interval of a `tally` that a reader is shown: the clustered one where questions share a cluster."""
+    wider = figures.get("clustered")
+    shown = wider if wider and wider["clusters"] < figures["n"] else figures
+    return shown["low"], shown["high"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinkersql.corpus.hub import DATASET
+from tinkersql.evaluation import interval
 from tinkersql.export.request import Kind
 from tinkersql.settings import Settings
 
@@ -128,7 +129,8 @@ def _scores(result: Mapping[str, Any]) -> Iterator[str]:
         table = "\n".join(f"| {name} | {where} | {_right(e)} |" for name, where, e in rows)
         yield (
             "## Scores\n\nRight answers by execution on databases that are built to tell queries apart, with the 95 % "
-            "interval (Wilson). *base* is the model before fine-tuning.\n\n"
+            "interval, which counts questions on the same tables as one cluster. *base* is the model before "
+            "fine-tuning.\n\n"
             f"| model | questions | right |\n|---|---|---|\n{table}"
         )
 
@@ -152,4 +154,5 @@ def _verification(export: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _right(e: Mapping[str, Any]) -> str:
-    return f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({e['low']:.1%} – {e['high']:.1%})"
+    low, high = interval(e)
+    return f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({low:.1%} – {high:.1%})"

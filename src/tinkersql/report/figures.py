@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tinkersql.evaluation import counted
+from tinkersql.evaluation import counted, interval
 from tinkersql.report import wording
 from tinkersql.report.charts import Charts, Dot, Part
 
@@ -24,7 +24,7 @@ def match_chart(charts: Charts, evaluations: dict[str, Any]) -> Markup:
     described = "; ".join(
         f"{dot.label} {dot.figure}, 95 % interval {wording.interval(dot.low, dot.high)}" for dot in dots
     )
-    return charts.intervals(dots, title="Execution match with 95 % Wilson intervals", description=described)
+    return charts.intervals(dots, title="Execution match with 95 % intervals", description=described)
 
 
 def verdict_bar(charts: Charts, key: str, figures: dict[str, Any]) -> Markup:
@@ -95,11 +95,11 @@ def kind_chart(charts: Charts, kinds: dict[str, dict[str, Any]]) -> Markup:
             dots.append(_dot(key, tally, *((kind, f"{matches} of {n}") if number == 0 else ("", ""))))
     return charts.intervals(
         dots,
-        title="Execution match by kind of query, with 95 % Wilson intervals",
+        title="Execution match by kind of query, with 95 % intervals",
         description="For each kind the base model's lane is above the tuned model's; the figures are in the table.",
     )
 
 
 def _dot(evaluation: str, tally: dict[str, Any], label: str, figure: str) -> Dot:
     small = tally["n"] < wording.SMALL_SAMPLE
-    return Dot(tally["rate"], tally["low"], tally["high"], tone(evaluation), label, figure, faint=small)
+    return Dot(tally["rate"], *interval(tally), tone(evaluation), label, figure, faint=small)

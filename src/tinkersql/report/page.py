@@ -73,7 +73,7 @@ def fill(template: str, **context: Any) -> str:
     )
     environment.filters |= {
         name: getattr(wording, name)
-        for name in ("number", "percent", "interval", "points", "p_value", "duration", "date", "words", "share")
+        for name in ("number", "percent", "bounds", "points", "p_value", "duration", "date", "words", "share")
     }
     environment.filters |= {"clip": clip, "witness": witness.view}
     style, script = _asset("style.css"), _asset("filter.js")
@@ -124,7 +124,7 @@ def _context(run: RunFiles) -> dict[str, Any]:
         "cause_examples": of_each_cause(wrong),
         "memory": result.get("memory"),
         "suites": [suites.view(name, answers) for name, answers in run.suites.items()],
-        "discussion": discuss(result),
+        "discussion": discuss(result, asked),
         "asked": len(run.tuned),
         "wrong": wrong,
         "wrong_verdicts": Counter(pair.tuned.verdict for pair in wrong),

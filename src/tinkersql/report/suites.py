@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tinkersql.corpus.traits import cluster_of
 from tinkersql.evaluation import tally
 from tinkersql.evaluation.scoring import DIFFICULTIES
 from tinkersql.report.files import Prediction
@@ -68,4 +69,4 @@ def _row(label: str, by_model: dict[str, list[Prediction]], belongs: Callable[[P
 
 
 def _tally(predictions: Sequence[Prediction]) -> dict[str, Any]:
-    return tally([prediction.matches for prediction in predictions])
+    return tally([p.matches for p in predictions], [cluster_of(p.schema) for p in predictions])

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from tinkersql.evaluation import Cause
+from tinkersql.evaluation import interval as bounds_of
 
 SMALL_SAMPLE = 30
 """Below this many questions a figure is marked as a small sample."""
@@ -63,7 +64,7 @@ def words(name: str) -> str:
 def share(tally: dict[str, Any]) -> str:
     """A tally as ``3 of 9 (33.3 %; 12.1 to 64.6 %)``; without a percentage where nothing was counted."""
     counted = f"{tally['matches']} of {tally['n']}"
-    return f"{counted} ({percent(tally['rate'])}; {interval(tally['low'], tally['high'])})" if tally["n"] else counted
+    return f"{counted} ({percent(tally['rate'])}; {bounds(tally)})" if tally["n"] else counted
 
 
 def number(value: float | None) -> str:
@@ -83,6 +84,11 @@ def percent(fraction: float) -> str:
 def interval(low: float, high: float) -> str:
     """The bounds of an interval of fractions, as percentages."""
     return f"{100 * low:.1f} to {100 * high:.1f}{_SPACE}%"
+
+
+def bounds(tally: dict[str, Any]) -> str:
+    """A tally's interval as percentages."""
+    return interval(*bounds_of(tally))
 
 
 def points(difference: float) -> str:

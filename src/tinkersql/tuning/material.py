@@ -32,7 +32,7 @@ class Material:
         data: As it was read.
         split: Of the data.
         held_out: Examples for validation, as they were read; the split's training examples are without them.
-        enriched: The training examples that the budget can take, changed by the recipe.
+        enriched: The training examples changed by the recipe, as many as the budget can take at the very most.
         facts: About all three, for ``result.json``; ``notes`` holds what a reader of results must know.
     """
 
@@ -150,7 +150,8 @@ def introduce(resolved: Resolved, facts: dict[str, Any], reporter: Reporter) -> 
 def _facts(data: Corpus, split: Split, held_out: tuple[Example, ...], enriched: Enriched) -> dict[str, Any]:
     notes = list(split.notes)
     if enriched.counts:
-        notes.append(f"Recipes have changed the training examples ({enriched.summary()}).")
+        made = f"{len(enriched.examples):,} examples, of which training takes the first that the budget holds"
+        notes.append(f"Recipes have made {made} ({enriched.summary()}).")
     return {
         "source": data.source,
         "sha256": data.sha256,

@@ -35,6 +35,7 @@ class Sitting:
         client: Has taken the steps in ``done``.
         tokenizer: The model's.
         plan: All steps, also those that are done.
+        examples: Of one pass, which the plan counts.
         done: Lines of ``metrics.jsonl``.
         validations: Those that are done, and how the others are; None: there are none.
         record: Writes down what follows.
@@ -45,6 +46,7 @@ class Sitting:
     client: "tinker.TrainingClient"
     tokenizer: "PreTrainedTokenizerBase"
     plan: Plan
+    examples: Sequence[Example]
     done: Sequence[Row]
     validations: Validations | None
     record: Record
@@ -55,6 +57,15 @@ class Sitting:
     def held_out(self) -> "Sequence[tinker.Datum]":
         """What validations measure; nothing without any."""
         return self.validations.validator.datums if self.validations else ()
+
+    def trained(self) -> list[Example]:
+        """The examples that went into the result, each once: those of the steps up to the one whose weights it is.
+
+        Raises:
+            RunError: The training has not ended.
+        """
+        steps = range(1, self.record.folder.tuned_step() + 1)
+        return [self.examples[index] for index in sorted({i for step in steps for i in self.plan.indices(step)})]
 
     def extend(self, steps: int) -> None:
         """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
@@ -116,7 +127,7 @@ def begin(
         service, client, tokenizer, backend.context_length, settings, record, material.held_out, reporter=reporter
     )
     objective = _objective(client, tokenizer, plan, examples, backend, start, reporter)
-    return Sitting(client, tokenizer, plan, (), validations, record, objective)
+    return Sitting(client, tokenizer, plan, examples, (), validations, record, objective)
 
 
 def lay_out(
@@ -180,7 +191,7 @@ def resume(
     reporter.say(f"  Going on after step {step}" + (f" of {plan.steps}" if plan.steps else ""))
     validations = prepare(*common, left.held_out, validated, reporter)
     objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
-    return Sitting(client, tokenizer, plan, done, validations, record, objective, ended_at)
+    return Sitting(client, tokenizer, plan, left.examples, done, validations, record, objective, ended_at)
 
 
 def _objective(
