@@ -71,7 +71,8 @@ def test_the_gain_on_schemas_never_seen_is_read_from_results(document) -> None:
     for entry in result("generalisation")["recipes"]:
         for index, seed in enumerate(entry["seeds"]):
             figures = [entry["exams"][exam]["seeds"][index] for exam in EXAMS]
-            cells = [f"{f['rate']:.1%} ({f['low']:.1%}–{f['high']:.1%})".replace("%", " %") for f in figures]
+            spans = [(f["rate"], f["clustered"]["low"], f["clustered"]["high"]) for f in figures]
+            cells = [f"{share:.1%} ({low:.1%}–{high:.1%})".replace("%", " %") for share, low, high in spans]
             assert f"| {TRAINED_ON[entry['recipe']]}, seed {seed} | {' | '.join(cells)} |" in text
 
 
@@ -99,6 +100,9 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
         assert f"| {entry['what']} | {' | '.join(shown)} |" in text
     assert f"itself answered {enriched['generated']['seeds'][1]['hits']} of the generated questions" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text
+    [disjoint] = [s["leaks"] for s in result("splits")["splits"] if s["by"] == "table" and s["leaks"]["test"] == 200]
+    assert f"of these 200 questions {disjoint['columns']} have column names" in text
+    assert f"and {disjoint['template']} a template that occurs" in text
     for causes in enriched["novel"]["causes"]:
         # The text says: most often with a column that the table at hand does not have.
         assert max(causes, key=causes.__getitem__) == "unknown_name"
