@@ -18,6 +18,7 @@ from tinkersql.console import Silent
 from tinkersql.equivalence import extract_sql
 from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
 from tinkersql.export import Request, export
+from tinkersql.runs import RunFolder
 
 PROMPT = "Table schema:\nCREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)\nQuestion: List the ducks\nSQL: "
 
@@ -91,6 +92,19 @@ def test_the_card_states_data_recipe_scores_and_prompt(run, merged) -> None:
     assert "rank = 8" in card.text
 
 
+def test_the_card_of_another_checkpoint_has_none_of_the_run_s_scores(run, tmp_path) -> None:
+    rows = RunFolder(run).rows("checkpoints.jsonl")
+    result = json.loads((run / "result.json").read_text())
+    for row, path in ((row, row[key]) for row in rows for key in ("state_path", "sampler_path") if row[key]):
+        out = tmp_path / path.replace("/", "-")
+        export(Request("adapter", run=run, checkpoint=path, verify=False), out, Silent())
+        card = (out / "README.md").read_text()
+        assert result["data"]["sha256"] in card
+        assert ("## Scores" in card) == ("* Training: " in card) == (row["kind"] == "final")
+        assert (f"saved after step {row['step']}." in card) == (row["kind"] != "final")
+    assert {row["kind"] for row in rows} == {"periodic", "final"}
+
+
 @pytest.mark.parametrize(
     ("quantization", "stored"), [("q8_0", "Q8_0"), pytest.param("f16", "F16", marks=pytest.mark.slow)]
 )
@@ -135,6 +149,7 @@ def test_a_checkpoint_of_a_service_by_its_path(engine, tiny_model, run, tmp_path
     request = Request("merged", run=run, checkpoint=path, model=str(tiny_model), changes=changes)
     folder, result = export(request, tmp_path / "away", Silent())
     assert result["checkpoint"] == path
+    assert "their data is not known here" in (folder / "README.md").read_text()
     assert not result["untied"]
     model = load(folder)
     assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()

@@ -19,7 +19,7 @@ from tinkersql.evaluation import Answer
 from tinkersql.evaluation.methods import PLAIN, Model, attempt
 from tinkersql.export import gguf
 from tinkersql.export.adapter import HEAD, Adapter, read_adapter, write_adapter
-from tinkersql.export.card import card, read_result
+from tinkersql.export.card import about, card
 from tinkersql.export.download import download, load
 from tinkersql.export.merging import merge
 from tinkersql.export.request import Quantization, Request
@@ -123,8 +123,8 @@ class _Export:
             "verification": verification,
         }
         (folder / "export.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        kind, run = cast(Any, request.kind), None if self.run is None else self.run.path
-        text = card(kind, name, about_base, self.settings, read_result(run), result, file.name if file else "")
+        said = about(self.run, weights)
+        text = card(cast(Any, request.kind), name, about_base, self.settings, said, result, file.name if file else "")
         (folder / "README.md").write_text(text, encoding="utf-8")
         return result
 
