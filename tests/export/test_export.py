@@ -65,6 +65,28 @@ def test_the_embedding_stays_when_the_unembedding_was_trained(base, merged) -> N
     assert torch.equal(load(merged[0]).model.embed_tokens.weight, load(base).model.embed_tokens.weight)
 
 
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_that_peft_merges_wrongly_says_so(base, run, adapter, tmp_path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    beside = PeftModel.from_pretrained(load(base), adapter[0])
+    tuned = logits(beside, tokenizer)
+    assert (logits(beside.merge_and_unload(), tokenizer) - tuned).abs().max() > 1  # why it has to be said
+    listener = Listener()
+    unverified = export(Request("adapter", run=run, verify=False), tmp_path / "out", listener)
+    assert any("do not merge" in text for text in listener.said)
+    for folder, result in (adapter, unverified):
+        assert "Use tinkersql export merged." in (folder / "README.md").read_text()
+        assert result["peft_can_merge"] is False
+
+
 @pytest.mark.parametrize("kind", ["adapter", "merged"])
 def test_what_was_verified_is_kept(kind, request) -> None:
     folder, result = request.getfixturevalue(kind)

@@ -33,6 +33,12 @@ _KEPT = (
 )
 """The settings that stand in a card as the recipe; what the prompt is has its own place."""
 
+NO_MERGE = (
+    "The adapter changes the unembedding. Where the base model ties that to its embedding, do not merge the two with "
+    "PEFT: merge_and_unload would change the embedding, too. Use tinkersql export merged"
+)
+"""Said of an adapter that PEFT loads rightly and merges wrongly."""
+
 
 def card(
     kind: Kind,
@@ -61,7 +67,7 @@ def card(
         f"# {title}",
         f"{base['name']}, fine-tuned to write an SQL query from a question and the `CREATE TABLE` statements of a "
         "database. Made with [tinkersql](https://pypi.org/project/tinkersql/).",
-        f"## Load\n\n```{language}\n{loading}\n```",
+        f"## Load\n\n```{language}\n{loading}\n```" + (f"\n\n{NO_MERGE}." if export["peft_can_merge"] is False else ""),
         "## Prompt\n\nThe model has learnt this prompt and no other; `{schema}` is the `CREATE TABLE` statements, "
         f"separated by `; `:\n\n```\n{settings.template}\n```\n\n"
         f"An answer ends at {' or '.join(f'`{json.dumps(stop)}`' for stop in settings.stops)}, or at the model's own "
