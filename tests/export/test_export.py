@@ -1,7 +1,9 @@
 """``tinkersql export`` from the outside: the real server, PEFT, transformers, llama.cpp, a tuned model."""
 
 import json
+import os
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,17 @@ def test_a_folder_that_cannot_be_written_or_is_there_already(run, tmp_path) -> N
         with pytest.raises(RunError, match=r"choose another --out"):
             export(Request("adapter", run=run), out, Silent())
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("umask", "folder_mode", "file_mode"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600)])
+def test_what_was_exported_can_be_read_by_whom_the_umask_allows(run, tmp_path, umask, folder_mode, file_mode) -> None:
+    before = os.umask(umask)
+    try:
+        folder, _ = export(Request("merged", run=run, verify=False), tmp_path / "ducks", Silent())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == folder_mode
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {file_mode}
 
 
 def test_a_disk_without_room_is_noticed_before_the_weights_are_written(run, tmp_path, monkeypatch) -> None:
