@@ -148,9 +148,14 @@ class RunFolder(ResultFolder):
         """Keep other processes from working in this folder; the lock ends with the process, however it ends.
 
         Raises:
-            RunError: Another one works in it.
+            RunError: Another one works in it, or it cannot be written.
         """
-        with (self.path / ".lock").open("w") as file:
+        path = self.path / ".lock"
+        try:
+            opened = path.open("w")
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
