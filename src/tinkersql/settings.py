@@ -43,8 +43,8 @@ class Settings:
         learning_rate: Adam's rate at the first step.
         schedule: ``constant``, or ``linear`` decay to zero.
         rank: LoRA rank.
-        train_unembed: Whether the adapter also covers the unembedding. Models with tied embeddings, such as the
-            embedded default, cannot merge such an adapter afterwards.
+        train_unembed: Whether the adapter also covers the unembedding. Of a model with tied embeddings, such as the
+            embedded default, ``tinkersql export merged`` merges such an adapter; PEFT does it wrongly.
         max_tokens: Longest answer, in tokens.
         stops: Texts that end an answer, beside the model's own end token.
         template: Prompt with ``{schema}`` and ``{question}``.

@@ -20,6 +20,7 @@ from tinkersql.console import Silent
 from tinkersql.equivalence import extract_sql
 from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
 from tinkersql.export import Request, export
+from tinkersql.export.verification import exam
 from tinkersql.runs import RunFolder
 
 PROMPT = "Table schema:\nCREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)\nQuestion: List the ducks\nSQL: "
@@ -178,6 +179,34 @@ def test_a_checkpoint_of_a_service_by_its_path(engine, tiny_model, run, tmp_path
     model = load(folder)
     assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
     assert set(engine.store.glob("*/external_weights/*")) == before
+
+
+def questions_of(run: Path) -> list[str]:
+    """Of the verification of an export of the run."""
+    settings = RunFolder(run).read_settings()
+    tokenizer = AutoTokenizer.from_pretrained(settings.model)
+    found = exam(RunFolder(run), settings, tokenizer, 512, Silent())
+    return [found.source, *(example.question for example in found.examples)]
+
+
+def test_a_run_that_asked_nothing_is_asked_what_it_was_not_trained_on(run, tmp_path) -> None:
+    source, *asked = questions_of(run)
+    assert (source, len(asked)) == ("the run's test (predictions-base.jsonl)", 8)
+    only_trained = tmp_path / "run"
+    shutil.copytree(run, only_trained)
+    for file in only_trained.glob("predictions-*.jsonl"):
+        file.unlink()
+    data = run.parent.parent / "ducks.json"
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["data"]["value"] = str(data)  # the run was made in its folder
+    (only_trained / "config.json").write_text(json.dumps(config))
+    assert questions_of(only_trained) == [f"the run's test (of {data})", *asked]
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(json.loads(data.read_text())[1:]))
+    for gone in (changed, tmp_path / "nowhere.json"):
+        config["settings"]["data"]["value"] = str(gone)
+        (only_trained / "config.json").write_text(json.dumps(config))
+        assert questions_of(only_trained)[0] == "the built-in data's test"
 
 
 @pytest.mark.slow
