@@ -238,6 +238,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny
         assert result[key] == expected[key]
     assert "--resume" not in result["command"]
     assert result["cost"]["tokens"] < result["training"]["tokens"]  # of this sitting alone
+    left, whole_work = (each["cost"]["estimated"]["work"] for each in (result, expected))
+    assert left["prefill_tokens"] < whole_work["prefill_tokens"] / 2  # the base model's prompts are more than half
     for name, figures in expected["evaluations"].items():
         assert result["evaluations"][name]["verdicts"] == figures["verdicts"]
     assert result["suites"].keys() == expected["suites"].keys()
