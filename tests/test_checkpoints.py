@@ -61,7 +61,7 @@ def trained(engine: "RunningEngine") -> dict[str, str]:
 def run(start_engine: Callable[..., Any], tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """A run folder whose training has ended, and the paths of its checkpoints; the model is no longer there."""
     folder = RunFolder.create(tmp_path / "runs", "ducks")
-    folder.write_config(resolve("cpu", {"model": "no/longer-there"}))
+    folder.write_config(resolve("cpu", {"model": "no/longer-there", "learning_rate": 0.001}))
     with start_engine(folder.store) as engine:
         paths = trained(engine)
     for step, name in enumerate(("s1", "s2", "s3"), 1):

@@ -4,14 +4,17 @@ import math
 import string
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tinkersql.cli.settings import COMMON, OPTIONS, Wanted
 from tinkersql.config_file import read_config, request, to_toml
 from tinkersql.errors import SettingsError
 from tinkersql.settings import Resolved, Settings, resolve
+from tinkersql.tuning.cost import Consent
 
 
 def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: Path) -> None:
@@ -40,6 +43,8 @@ def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: P
         ("[table]\nrank = 8", "no setting 'table'"),
         ("rank = 0", "--rank 0: must be at least 1"),
         ("preset = 'gpu'", "no such preset"),
+        ("stop = ['x']\nstops = ['y']", "stops is there twice"),
+        ("yes = 1", "yes must be true or false"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -53,6 +58,39 @@ def test_a_file_that_makes_no_sense_is_one_line(tmp_path: Path, text: str, compl
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"missing\.toml: cannot be read"):
         request(tmp_path / "missing.toml", {}, None, None, None)
+
+
+def wanted(file: Path, **given: Any) -> Wanted:
+    nothing = {"preset": None, "name": None, "runs": None, "yes": False, "spend": None, "prices": None}
+    return Wanted(given={}, config=file, **nothing | given)
+
+
+def test_every_option_of_train_can_stand_in_a_file(tmp_path: Path) -> None:
+    for name in {*OPTIONS, *COMMON} - {"config"}:
+        option = "from" if name == "start" else name
+        file = tmp_path / f"{option}.toml"
+        file.write_text(f"{option.replace('_', '-')} = {{}}")  # of no type that any option has
+        with pytest.raises(SettingsError, match=" must be "):
+            read_config(file)
+
+
+def test_names_of_options_are_names_of_settings(tmp_path: Path) -> None:
+    file = tmp_path / "exercise.toml"
+    file.write_text('from = "runs/first"\nstop = ["\\n"]\n')
+    assert read_config(file) == {"start": "runs/first", "stops": ("\n",)}
+
+
+def test_what_may_be_spent_is_read_from_the_file_and_from_options_first(tmp_path: Path) -> None:
+    file = tmp_path / "exercise.toml"
+    file.write_text('prices = "mine.toml"\nspend = 5\nyes = true\n')
+    assert wanted(file).consent() == Consent(5.0, yes=True, prices=Path("mine.toml"))
+    assert wanted(file, spend=2.0, prices=Path("a")).consent() == Consent(2.0, yes=True, prices=Path("a"))
+    assert "spend" not in wanted(file).request().resolved.to_dict()
+    file.write_text("spend = -1")
+    with pytest.raises(SettingsError, match="spend -1: must not be negative"):
+        wanted(file).consent()
+    file.write_text("rank = 4")
+    assert wanted(file).consent() == Consent()
 
 
 # Whatever a command line can hold: any text but surrogates and NUL.

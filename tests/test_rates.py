@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinkersql import models
-from tinkersql.rates import ANCHORS, config_of, default_rate
-from tinkersql.settings import PRESETS
+from tinkersql.rates import ANCHORS, BASE, LORA, config_of, default_rate
+from tinkersql.settings import PRESETS, resolve
 
 LLAMA, QWEN = {"model_type": "llama"}, {"model_type": "qwen3"}
 
@@ -84,3 +84,41 @@ def test_a_model_of_the_hub_is_read_from_its_cache(tmp_path) -> None:
     (snapshot.parent.parent / "refs").mkdir()
     (snapshot.parent.parent / "refs" / "main").write_text("abc")
     assert config_of("org/model") == {"hidden_size": 8}
+
+
+def test_the_rate_is_the_same_before_and_after_the_model_was_downloaded(hub) -> None:
+    config = LLAMA | {"hidden_size": 1000}
+    hub.repositories["org/model"] = {"config.json": json.dumps(config).encode(), "model.safetensors": b"large"}
+    first = resolve("cpu", {"model": "org/model"})
+    assert first.settings.learning_rate == default_rate("org/model", 4, config).value != BASE * LORA
+    assert not any("safetensors" in request for request in hub.requests)
+    asked = len(hub.requests)
+    assert resolve("cpu", {"model": "org/model"}) == first
+    assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "org/model", "learning_rate": 0.1},
+        {"model": "org/model", "base_url": "http://127.0.0.1:9"},
+        {"model": "org/model", "backend": "tinker"},
+        {"model": "org/Llama-3.2-1B"},
+        {"model": "no-name-of-the-hub"},
+        {"model": "./no/folder"},
+    ],
+)
+def test_the_hub_is_not_asked_in_vain(hub, changes) -> None:
+    resolve("cpu", changes)
+    assert hub.requests == []
+
+
+def test_where_the_hub_does_not_answer_the_rate_is_a_guess(hub, monkeypatch) -> None:
+    hub.failure = 503
+    resolved = resolve("cpu", {"model": "org/model"})
+    assert resolved.settings.learning_rate == BASE * LORA
+    assert "not known" in resolved.sources["learning_rate"]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    hub.requests.clear()
+    assert resolve("cpu", {"model": "org/model"}) == resolved
+    assert hub.requests == []

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -238,6 +239,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_end(finished, tmp_path, tiny
         assert result[key] == expected[key]
     assert "--resume" not in result["command"]
     assert result["cost"]["tokens"] < result["training"]["tokens"]  # of this sitting alone
+    left, whole_work = (each["cost"]["estimated"]["work"] for each in (result, expected))
+    assert left["prefill_tokens"] < whole_work["prefill_tokens"] / 2  # the base model's prompts are more than half
     for name, figures in expected["evaluations"].items():
         assert result["evaluations"][name]["verdicts"] == figures["verdicts"]
     assert result["suites"].keys() == expected["suites"].keys()
@@ -253,6 +256,34 @@ def test_a_run_that_has_ended_is_not_resumed(finished) -> None:
     assert refused.returncode == 1
     assert "this run has come to its end" in refused.stderr.splitlines()[-1]
     assert (folder / "result.json").read_bytes() == before
+
+
+def test_an_extended_run_has_no_scores_of_its_old_weights(finished, tmp_path) -> None:
+    whole, old, _ = finished
+    folder = tmp_path / "runs" / "ducks"
+    shutil.copytree(whole, folder)
+
+    def go_on(*words: str) -> dict:
+        command = [sys.executable, "-m", "tinkersql", *words, "--resume", str(folder), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    extended = go_on("train", "--more-steps", "2")
+    assert extended["training"]["steps"] == 25
+    assert set(extended["evaluations"]) == {"base", "base-1-shot", "base-retrieval"}
+    assert set(extended["suites"]["exercise"]) == {"base"}
+    assert (extended["comparisons"], extended["memory"]) == ([], None)
+    assert "there is no evaluation of the tuned model" in (folder / "report.html").read_text()
+    away = folder / "measured-at-step-23"
+    assert json.loads((away / "result.json").read_text())["evaluations"] == old["evaluations"]
+    for name in ("tuned", "tuned-renamed", "exercise-tuned"):
+        assert (away / f"predictions-{name}.jsonl").is_file()
+        assert not (folder / f"predictions-{name}.jsonl").exists()
+    measured = go_on("run")
+    assert (measured["training"]["steps"], measured["evaluations"]["tuned"]["n"]) == (25, 8)
+    assert measured["evaluations"].keys() == old["evaluations"].keys()
+    assert measured["memory"]["seen"]["n"] == 8
 
 
 def test_a_run_at_work_is_left_alone_by_another_process(tmp_path, tiny_model) -> None:

@@ -198,6 +198,14 @@ def test_all_trainings_together_are_asked_about_before_the_first(sweeps: Sweeps,
     assert not (sweeps.folder / "dear").exists()
 
 
+def test_the_estimate_is_kept_beside_the_truth(whole: dict) -> None:
+    cost = whole["cost"]
+    assert cost["tokens"] == sum(cell["tokens"] for cell in whole["cells"]) > 0
+    assert cost["estimated"]["work"]["train_tokens"] >= cost["tokens"]
+    assert 0 < cost["seconds"] < whole["seconds"]
+    assert (cost["estimated"]["seconds"], cost["error"]) == (None, None)  # only the embedded server's speed is measured
+
+
 def test_a_cell_is_a_run_like_any_other(sweeps: Sweeps, whole: dict) -> None:
     path = sweeps.folder / "whole" / "cells" / whole["winner"]
     assert RunFolder(path).store.resolve() == sweeps.folder / "whole" / "store"
@@ -231,6 +239,8 @@ def test_ctrl_c_saves_all_and_a_resume_ends_as_if_nothing_had_happened(sweeps: S
         except Interrupted:
             continue
     sweeps.assert_same("stopped", "whole")
+    cost = json.loads((path / "sweep.json").read_text())["cost"]
+    assert (cost["estimated"], cost["tokens"]) == (whole["cost"]["estimated"], whole["cost"]["tokens"])
     before = (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes()
     resume(path, Stops(1))  # nothing is left to do, so nobody presses Ctrl-C
     assert (path / "cells" / whole["winner"] / "metrics.jsonl").read_bytes() == before

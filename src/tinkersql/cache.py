@@ -2,8 +2,8 @@
 
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,11 +43,22 @@ def atomic_folder(destination: Path) -> Iterator[Path]:
         OSError: the parent of ``destination`` cannot be written, or the disk is full.
     """
     destination.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the destination, because a rename is atomic only within one file system.
-    folder = Path(tempfile.mkdtemp(prefix=f".{destination.name}-", dir=destination.parent))
+    # Beside the destination, because a rename is atomic only within one file system; no mkdtemp, whose folders nobody
+    # else can read.
+    folder = destination.parent / f".{destination.name}-{secrets.token_hex(4)}"
+    folder.mkdir()
     try:
         yield folder
+        _share(folder)
         shutil.rmtree(destination, ignore_errors=True)
         folder.rename(destination)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _share(folder: Path) -> None:
+    """Give files that a library wrote for their owner alone, as safetensors does, the rights that the umask leaves."""
+    rights = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(rights)

@@ -12,8 +12,10 @@ from tinkersql.console import printable
 from tinkersql.errors import SettingsError
 from tinkersql.settings import PRESETS, Resolved, Settings, resolve
 
-OTHERS = ("preset", "name", "runs")
-"""Keys beside the settings."""
+OTHERS: dict[str, type] = {"preset": str, "name": str, "runs": str, "prices": str, "spend": float, "yes": bool}
+"""Keys beside the settings, each of them an option as well."""
+ALIASES = {"from": "start", "stop": "stops"}
+"""Settings that have another name as options; a file takes both."""
 RUNS = Path("runs")
 """Where run folders lie if nobody says otherwise."""
 
@@ -54,7 +56,7 @@ def request(
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read settings by name, and `OTHERS`; dashes in names are underscores.
+    """Read settings by name, and `OTHERS`; dashes in names are underscores, and names of options are taken, too.
 
     Raises:
         SettingsError: The file cannot be read, is no TOML, or has a key or a value that makes no sense.
@@ -65,12 +67,15 @@ def read_config(path: Path) -> dict[str, Any]:
         raise SettingsError(f"--config {path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise SettingsError(f"--config {path}: no TOML: {' '.join(str(error).split())}") from None
-    kinds = {f.name: type(getattr(PRESETS["cpu"], f.name)) for f in fields(Settings)} | dict.fromkeys(OTHERS, str)
+    kinds = {f.name: type(getattr(PRESETS["cpu"], f.name)) for f in fields(Settings)} | OTHERS
     values: dict[str, Any] = {}
     for key, value in document.items():
         name = key.replace("-", "_")
+        name = ALIASES.get(name, name)
         if name not in kinds:
             raise SettingsError(f"--config {path}: there is no setting {key!r}; they are {', '.join(kinds)}")
+        if name in values:
+            raise SettingsError(f"--config {path}: {key} is there twice, under two names")
         values[name] = _as(kinds[name], value, f"--config {path}: {key}")
     return values
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tinkersql.errors import BackendError
+from tinkersql.errors import BackendError, RunError
 from tinkersql.models import Model
 
 START_SECONDS = 900.0
@@ -26,6 +26,10 @@ def server(model: Model, store: Path, logs: Path | None = None, *, exact: bool =
 
     What it has to say goes to ``server.log`` in ``logs``, by default the folder of the store. With ``exact`` it
     computes in float32, also where bfloat16 is faster.
+
+    Raises:
+        BackendError: It does not start, or dies.
+        RunError: The log cannot be written.
     """
     key = f"tml-{secrets.token_urlsafe(24)}"
     command = [
@@ -36,7 +40,11 @@ def server(model: Model, store: Path, logs: Path | None = None, *, exact: bool =
     ]
     keep_loopback_off_proxies()
     log = (logs or store.parent) / "server.log"
-    with log.open("w", encoding="utf-8") as errors:
+    try:
+        opened = log.open("w", encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{log}: cannot be written ({error.strerror})") from None
+    with opened as errors:
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,  # closed when this process ends, however it ends: the child's sign to stop

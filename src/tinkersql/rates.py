@@ -83,7 +83,7 @@ def default_rate(model: str, batch_size: int, config: Mapping[str, Any] | None =
         batch_size: Examples per optimizer step.
         config: Its ``config.json``, where that is at hand (`config_of`): only its family and width are read.
     """
-    name = model.partition(":")[0].rpartition("/")[2]  # hosted Tinker appends a variant to some names
+    name = _name(model)
     if anchor := ANCHORS.get(name):
         known = f"{anchor.rate:g} for batches of {anchor.batch_size} ({anchor.source})"
         if batch_size == anchor.batch_size:
@@ -97,16 +97,28 @@ def default_rate(model: str, batch_size: int, config: Mapping[str, Any] | None =
     return Rate(rate, f"{_RULE}: {BASE:g}·{LORA}·({WIDTH}/{width})^{EXPONENTS[family]:g}, at any rank and batch size")
 
 
-def config_of(model: str) -> Mapping[str, Any] | None:
-    """The ``config.json`` of a model's folder, or of what the hub's cache holds; None where there is none yet."""
+def config_of(model: str, fetch: bool = False) -> Mapping[str, Any] | None:
+    """The ``config.json`` of a model's folder, or of what the hub's cache holds; None where there is none.
+
+    With ``fetch``, the hub is asked for that file where the cache lacks it, unless `default_rate` needs none.
+    """
     from tinkersql import hub  # slow to import, and seldom needed
 
-    with suppress(OSError, ValueError):  # ValueError: also what the hub's library says of a name that is none
+    with suppress(OSError, ValueError, hub.HubError):  # ValueError: also what the hub's library says of a bad name
         path = Path(model).expanduser() / "config.json"
         found = path if path.is_file() else hub.cached_file(model, "config.json")
+        if found is None and fetch and _name(model) not in ANCHORS:
+            from tinkersql.models import HUB_NAME
+
+            found = hub.download_file(model, "config.json") if HUB_NAME.fullmatch(model) else None
         config = json.loads(found.read_text(encoding="utf-8")) if found else None
         return config if isinstance(config, dict) else None
     return None
+
+
+def _name(model: str) -> str:
+    """A model's name without its owner, and without the variant that hosted Tinker appends to some."""
+    return model.partition(":")[0].rpartition("/")[2]
 
 
 def _family(name: str, config: Mapping[str, Any]) -> str | None:

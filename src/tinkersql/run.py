@@ -133,15 +133,13 @@ def _exercise(
                 base = service.create_sampling_client(base_model=backend.model).result()
             plan, most, held_out = sitting.plan, settings.max_tokens, sitting.held_out
             done = len(sitting.done) if sitting.ended_at is None else plan.steps or 0
-            prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
+            prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites, facts)
             expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)
-            exam.take("base", base, split.test)
-            if shots := min(settings.shots, len(split.train)):
-                exam.take("base", base, split.test, Method("few-shot", shots))
-                exam.take("base", base, split.test, Method("retrieval", shots))
+            for method in _methods(settings, split):
+                exam.take("base", base, split.test, method)
             for suite, questions in suites.items():
                 exam.take("base", base, questions, suite=suite)
 
@@ -216,6 +214,10 @@ class _Facts:
             facts.suites[suite] = {name: figures for name, figures in models.items() if name == "base"}
         return facts
 
+    def has(self, name: str, suite: str = "") -> bool:
+        """Whether that evaluation, of a suite if one is named, is done."""
+        return name in (self.suites.get(suite, {}) if suite else self.evaluations)
+
     @contextmanager
     def phase(self, name: str) -> Iterator[dict[str, Any]]:
         """Time a phase; the body may set ``tokens``, from which the rate follows."""
@@ -273,7 +275,7 @@ class _Exam:
         What an earlier sitting has asked is not asked again, and gives no predictions.
         """
         name = method.label(model)
-        if name in (self.facts.suites.get(suite, {}) if suite else self.facts.evaluations):
+        if self.facts.has(name, suite):
             return []
         full_name = f"{suite}-{name}" if suite else name
         label = full_name.replace("-", " ")
@@ -301,19 +303,30 @@ class _Exam:
         return predictions
 
 
+def _methods(settings: Settings, split: Split) -> list[Method]:
+    """The ways in which the base model is asked."""
+    shots = min(settings.shots, len(split.train))
+    return [PLAIN, *([Method("few-shot", shots), Method("retrieval", shots)] if shots else [])]
+
+
 def _prompt_lengths(
-    tokenizer: Any, settings: Settings, split: Split, suites: Mapping[str, Sequence[Example]]
+    tokenizer: Any, settings: Settings, split: Split, suites: Mapping[str, Sequence[Example]], facts: _Facts
 ) -> list[int]:
-    """About how long each prompt is that the base model and the tuned one are given, in tokens."""
+    """About how long each prompt is that the base model and the tuned one are still to be given, in tokens."""
     prompts = Prompts(settings.template)
 
     def lengths(examples: Iterable[Example]) -> list[int]:
         return [len(encode_prompt(tokenizer, prompts.prompt(example))) for example in examples]
 
     test = lengths(split.test)
-    asked_twice = test + [length for questions in suites.values() for length in lengths(questions)]
-    with_shots = [length * (settings.shots + 1) for length in test] if settings.shots else []
-    return asked_twice * 2 + with_shots * 2 + test[:RENAMED]
+    found = test + test[:RENAMED]  # of the tuned model, which every sitting asks anew
+    for method in _methods(settings, split):
+        if not facts.has(method.label("base")):
+            examples = 1 if method == PLAIN else method.count + 1
+            found += [length * examples for length in test]
+    for suite, questions in suites.items():
+        found += lengths(questions) * (1 if facts.has("base", suite) else 2)
+    return found
 
 
 def _peak_memory_mib() -> float:

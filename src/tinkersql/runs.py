@@ -148,9 +148,14 @@ class RunFolder(ResultFolder):
         """Keep other processes from working in this folder; the lock ends with the process, however it ends.
 
         Raises:
-            RunError: Another one works in it.
+            RunError: Another one works in it, or it cannot be written.
         """
-        with (self.path / ".lock").open("w") as file:
+        path = self.path / ".lock"
+        try:
+            opened = path.open("w")
+        except OSError as error:
+            raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+        with opened as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -239,6 +244,34 @@ class RunFolder(ResultFolder):
         if not saved:
             raise RunError(f"{self.path}: its training has not ended, so there is no tuned model")
         return saved[-1]
+
+    def put_away_evaluations(self, result: Mapping[str, Any]) -> tuple[dict[str, Any], Path | None]:
+        """Move what was measured of tuned weights into a folder of its own: the run is about to get others.
+
+        Returns:
+            The ``result`` without it, and the folder, which also has the whole one; None where nothing was measured.
+
+        Raises:
+            RunError: The disk refuses.
+        """
+        files = [each for each in self.path.glob("predictions-*.jsonl") if "tuned" in each.stem.split("-")]
+        if not files:
+            return dict(result), None
+        away = self.path / f"measured-at-step-{(result.get('training') or {}).get('steps', 0)}"
+        try:
+            away.mkdir(exist_ok=True)
+            ResultFolder(away).write_result(result)
+            for file in files:
+                file.replace(away / file.name)
+        except OSError as error:
+            raise RunError(f"{away}: cannot be written ({error.strerror or error})") from None
+
+        def others(found: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: each for name, each in found.items() if "tuned" not in name.split("-")}
+
+        suites = {suite: others(models) for suite, models in (result.get("suites") or {}).items()}
+        evaluations = others(result.get("evaluations") or {})
+        return {**result, "evaluations": evaluations, "suites": suites, "comparisons": [], "memory": None}, away
 
     def write_config(self, resolved: Resolved) -> None:
         """``config.json``: every setting with its source, and the command; ``config.toml``: the same to run again."""

@@ -43,8 +43,8 @@ class Settings:
         learning_rate: Adam's rate at the first step.
         schedule: ``constant``, or ``linear`` decay to zero.
         rank: LoRA rank.
-        train_unembed: Whether the adapter also covers the unembedding. Models with tied embeddings, such as the
-            embedded default, cannot merge such an adapter afterwards.
+        train_unembed: Whether the adapter also covers the unembedding. Of a model with tied embeddings, such as the
+            embedded default, ``tinkersql export merged`` merges such an adapter; PEFT does it wrongly.
         max_tokens: Longest answer, in tokens.
         stops: Texts that end an answer, beside the model's own end token.
         template: Prompt with ``{schema}`` and ``{question}``.
@@ -169,7 +169,8 @@ def resolve(
     """Lay the user's changes over those of a configuration file, and both over a preset.
 
     Without a learning rate, a changed batch size rescales the preset's own by √(new/old), the square-root rule that the
-    exercise recommends for Adam, and another model has that of `rates`.
+    exercise recommends for Adam, and another model has that of `rates`, for which the hub may be asked for its
+    configuration.
 
     Args:
         preset: ``cpu`` or ``exercise``.
@@ -196,6 +197,8 @@ def resolve(
         | {name: _option(name) for name in chosen}
     )
     values = {f.name: getattr(base, f.name) for f in fields(Settings)} | given
+    if values["base_url"] and "backend" not in given:
+        values["backend"], sources["backend"] = "url", "--base-url"
     if "learning_rate" not in given and values["batch_size"] > 0:
         values["learning_rate"], sources["learning_rate"] = _rate(preset, values, sources["learning_rate"])
     if values["data"] == "built-in" and "recipe" not in given:
@@ -211,8 +214,6 @@ def resolve(
             sources |= dict.fromkeys(("tokens", "steps"), "--objective rl")
     elif stray := [name for name in OF_REINFORCEMENT if name in chosen]:
         raise SettingsError(f"{_option(stray[0])} belongs to --objective rl")
-    if values["base_url"] and "backend" not in given:
-        values["backend"], sources["backend"] = "url", "--base-url"
     settings = Settings(**values)
     _check(settings)
     return Resolved(settings, preset, sources)
@@ -226,7 +227,9 @@ def _rate(preset: str, values: Mapping[str, Any], source: str) -> tuple[float, s
     base = PRESETS[preset]
     model = values["model"] or (HOSTED_MODEL if values["backend"] == "tinker" else "")
     if model and not (preset == "exercise" and model == HOSTED_MODEL):
-        rate = default_rate(model, values["batch_size"], config_of(model))
+        # The embedded server needs the model in any case; asked for later, the first run would have another rate.
+        config = config_of(model, fetch=values["backend"] == "embedded")
+        rate = default_rate(model, values["batch_size"], config)
         return rate.value, rate.origin
     if values["batch_size"] == base.batch_size:
         return base.learning_rate, source

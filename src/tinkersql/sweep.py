@@ -23,7 +23,7 @@ from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning import Material, change, fresh, introduce, lay_out
-from tinkersql.tuning.cost import Consent, Work, confirm, estimate, work_of
+from tinkersql.tuning.cost import Consent, Estimate, Work, confirm, estimate, work_of
 from tinkersql.tuning.material import hold_out
 from tinkersql.tuning.plan import Plan
 from tinkersql.tuning.racing import AXES, LAST, RUNGS, Cell, HeldOut, clear_losers
@@ -98,7 +98,7 @@ def sweep(
             _lay_out(folder, key, cell, materials[cell.settings.recipe, cell.settings.seed], service)
             for key, cell in zip(keys, cells, strict=True)
         )
-        _expect(plans, measured, options.questions, service.backend, consent, reporter)
+        expected = _expect(plans, measured, options.questions, service.backend, consent, reporter)
         plan = {
             "name": name,
             **made(created, started),
@@ -106,6 +106,7 @@ def sweep(
             **asdict(options),
             "held_out_sha256": sha256_of(folder.path / _HELD_OUT),
             "keys": keys,
+            "cost": {"estimated": expected.to_dict(), "seconds": 0.0},
         }
         folder.write_json(_SWEEP, plan)
         return folder, _race(folder, plan, service, reporter)
@@ -268,7 +269,7 @@ def _lay_out(folder: RunFolder, key: str, resolved: Resolved, material: Material
 
 def _expect(
     plans: Iterator[Plan], held_out: HeldOut, questions: int, backend: Backend, consent: Consent, reporter: Reporter
-) -> None:
+) -> Estimate:
     """Estimate what all trainings take if none stops early, show it, and ask where the user has not agreed to it.
 
     ``plans`` are taken one by one, for each holds the Datums of a training; speed is measured on those of the first.
@@ -287,6 +288,7 @@ def _expect(
     found = estimate(backend, work, first, consent.prices)
     reporter.say(f"  Expected of {len(works)} trainings, if none stops early: {found}")
     confirm(found, consent)
+    return found
 
 
 def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: Reporter) -> dict[str, Any]:
@@ -308,6 +310,7 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
             "untrained_loss": untrained,
         }
         result |= standings(cells, losers, held_out)
+        result["cost"] = _compare(plan["cost"], result["cells"])
         if result["winner"]:
             config = folder.path / "cells" / result["winner"] / "config.toml"
             result["train_with"] = shlex.join(["tinkersql", "train", "--config", str(config)])
@@ -321,7 +324,8 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
         if not alive:
             break
         reporter.heading(f"{len(alive)} of {len(cells)} trainings to {part:.0%} of {cells[0].settings.tokens:,} tokens")
-        train_to(rung, alive, held_out, service.backend, plan["side_by_side"], folder.path, reporter)
+        with _timed(folder, plan):
+            train_to(rung, alive, held_out, service.backend, plan["side_by_side"], folder.path, reporter)
         for cell in alive:
             if reason := cell.measures[rung].diverged:
                 reporter.say(f"  {cell.key} diverged: {reason}")
@@ -336,6 +340,24 @@ def _race(folder: RunFolder, plan: dict[str, Any], service: _Service, reporter: 
         keep(losers)
     _ask(alive, questions[: plan["questions"]], service, reporter)
     return keep(losers)
+
+
+@contextmanager
+def _timed(folder: RunFolder, plan: dict[str, Any]) -> Iterator[None]:
+    """Add the time of training to the plan and to ``sweep.json``, also where it is interrupted."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        plan["cost"]["seconds"] += time.monotonic() - started
+        folder.write_json(_SWEEP, folder.read_json(_SWEEP) | {"cost": plan["cost"]})
+
+
+def _compare(cost: dict[str, Any], cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The estimate beside what the trainings took; those that stopped early make it less."""
+    expected = cost["estimated"]["seconds"]
+    tokens = sum(cell["tokens"] for cell in cells)
+    return cost | {"tokens": tokens, "error": cost["seconds"] / expected - 1 if expected else None}
 
 
 def _ask(cells: Sequence[Cell], questions: Sequence[Example], service: _Service, reporter: Reporter) -> None:

@@ -91,10 +91,6 @@ def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) ->
                 sitting.extend(more_steps)
             before = folder.read_result()
             result = made(now(), started) | before  # when and by which command it was begun stays
-            if more_steps and "tuned" in result.get("evaluations", {}):
-                reporter.say(
-                    "  The evaluations of this run are of its old weights; tinkersql eval measures the new ones"
-                )
             result = _go_on(folder, sitting, result, backend, consent, reporter)
             result["seconds"] = before.get("seconds", 0.0) + time.monotonic() - started
             folder.write_result(result)
@@ -114,6 +110,11 @@ def _go_on(
     expected = expect(backend, sitting.plan, consent, reporter, **left)
     reporter.heading("Training")
     training = sitting.train(reporter)
+    result, away = folder.put_away_evaluations(result)
+    if away:
+        reporter.say(
+            f"  What was measured of the old weights lies in {away}; tinkersql run --resume measures the new ones"
+        )
     result |= {
         "backend": {"kind": backend.kind, "model": backend.model},
         "model": dict(backend.provenance),

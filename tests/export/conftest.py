@@ -21,7 +21,7 @@ ROWS = [
 OPTIONS = (
     *("--examples", "0", "--batch-size", "8", "--learning-rate", "0.02", "--rank", "8", "--train-unembed"),
     *("--shots", "0", "--suites", "", "--recipe", "", "--max-tokens", "24", "--test-size", "8"),
-    *("--validate-every", "0"),
+    *("--validate-every", "0", "--save-every", "20"),
 )
 
 

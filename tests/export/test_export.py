@@ -1,7 +1,9 @@
 """``tinkersql export`` from the outside: the real server, PEFT, transformers, llama.cpp, a tuned model."""
 
 import json
+import os
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ from tinkersql.equivalence import extract_sql
 from tinkersql.errors import ModelError, RunError, SettingsError, TinkersqlError
 from tinkersql.evaluation import interval
 from tinkersql.export import Request, export
+from tinkersql.export.verification import exam
+from tinkersql.runs import RunFolder
 
 PROMPT = "Table schema:\nCREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)\nQuestion: List the ducks\nSQL: "
 
@@ -65,6 +69,28 @@ def test_the_embedding_stays_when_the_unembedding_was_trained(base, merged) -> N
     assert torch.equal(load(merged[0]).model.embed_tokens.weight, load(base).model.embed_tokens.weight)
 
 
+class Listener(Silent):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_that_peft_merges_wrongly_says_so(base, run, adapter, tmp_path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    beside = PeftModel.from_pretrained(load(base), adapter[0])
+    tuned = logits(beside, tokenizer)
+    assert (logits(beside.merge_and_unload(), tokenizer) - tuned).abs().max() > 1  # why it has to be said
+    listener = Listener()
+    unverified = export(Request("adapter", run=run, verify=False), tmp_path / "out", listener)
+    assert any("do not merge" in text for text in listener.said)
+    for folder, result in (adapter, unverified):
+        assert "Use tinkersql export merged." in (folder / "README.md").read_text()
+        assert result["peft_can_merge"] is False
+
+
 @pytest.mark.parametrize("kind", ["adapter", "merged"])
 def test_what_was_verified_is_kept(kind, request) -> None:
     folder, result = request.getfixturevalue(kind)
@@ -91,6 +117,19 @@ def test_the_card_states_data_recipe_scores_and_prompt(run, merged) -> None:
         assert f"{e['matches']} of {e['n']}, {e['rate']:.1%} ({low:.1%} – {high:.1%})" in card.text
     assert "Table schema:\n{schema}\nQuestion: {question}\nSQL: " in card.text
     assert "rank = 8" in card.text
+
+
+def test_the_card_of_another_checkpoint_has_none_of_the_run_s_scores(run, tmp_path) -> None:
+    rows = RunFolder(run).rows("checkpoints.jsonl")
+    result = json.loads((run / "result.json").read_text())
+    for row, path in ((row, row[key]) for row in rows for key in ("state_path", "sampler_path") if row[key]):
+        out = tmp_path / path.replace("/", "-")
+        export(Request("adapter", run=run, checkpoint=path, verify=False), out, Silent())
+        card = (out / "README.md").read_text()
+        assert result["data"]["sha256"] in card
+        assert ("## Scores" in card) == ("* Training: " in card) == (row["kind"] == "final")
+        assert (f"saved after step {row['step']}." in card) == (row["kind"] != "final")
+    assert {row["kind"] for row in rows} == {"periodic", "final"}
 
 
 @pytest.mark.parametrize(
@@ -137,10 +176,39 @@ def test_a_checkpoint_of_a_service_by_its_path(engine, tiny_model, run, tmp_path
     request = Request("merged", run=run, checkpoint=path, model=str(tiny_model), changes=changes)
     folder, result = export(request, tmp_path / "away", Silent())
     assert result["checkpoint"] == path
+    assert "their data is not known here" in (folder / "README.md").read_text()
     assert not result["untied"]
     model = load(folder)
     assert model.lm_head.weight.data_ptr() == model.model.embed_tokens.weight.data_ptr()
     assert set(engine.store.glob("*/external_weights/*")) == before
+
+
+def questions_of(run: Path) -> list[str]:
+    """Of the verification of an export of the run."""
+    settings = RunFolder(run).read_settings()
+    tokenizer = AutoTokenizer.from_pretrained(settings.model)
+    found = exam(RunFolder(run), settings, tokenizer, 512, Silent())
+    return [found.source, *(example.question for example in found.examples)]
+
+
+def test_a_run_that_asked_nothing_is_asked_what_it_was_not_trained_on(run, tmp_path) -> None:
+    source, *asked = questions_of(run)
+    assert (source, len(asked)) == ("the run's test (predictions-base.jsonl)", 8)
+    only_trained = tmp_path / "run"
+    shutil.copytree(run, only_trained)
+    for file in only_trained.glob("predictions-*.jsonl"):
+        file.unlink()
+    data = run.parent.parent / "ducks.json"
+    config = json.loads((run / "config.json").read_text())
+    config["settings"]["data"]["value"] = str(data)  # the run was made in its folder
+    (only_trained / "config.json").write_text(json.dumps(config))
+    assert questions_of(only_trained) == [f"the run's test (of {data})", *asked]
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(json.loads(data.read_text())[1:]))
+    for gone in (changed, tmp_path / "nowhere.json"):
+        config["settings"]["data"]["value"] = str(gone)
+        (only_trained / "config.json").write_text(json.dumps(config))
+        assert questions_of(only_trained)[0] == "the built-in data's test"
 
 
 @pytest.mark.slow
@@ -199,6 +267,17 @@ def test_a_folder_that_cannot_be_written_or_is_there_already(run, tmp_path) -> N
         with pytest.raises(RunError, match=r"choose another --out"):
             export(Request("adapter", run=run), out, Silent())
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("umask", "folder_mode", "file_mode"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600)])
+def test_what_was_exported_can_be_read_by_whom_the_umask_allows(run, tmp_path, umask, folder_mode, file_mode) -> None:
+    before = os.umask(umask)
+    try:
+        folder, _ = export(Request("merged", run=run, verify=False), tmp_path / "ducks", Silent())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == folder_mode
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {file_mode}
 
 
 def test_a_disk_without_room_is_noticed_before_the_weights_are_written(run, tmp_path, monkeypatch) -> None:

@@ -16,6 +16,7 @@ from tinkersql.backend import Backend
 from tinkersql.console import Silent
 from tinkersql.corpus import Example
 from tinkersql.errors import SettingsError, TinkersqlError
+from tinkersql.export import Request, export
 from tinkersql.prompts import Prompts, encode_datum
 from tinkersql.runs import RunFolder
 from tinkersql.settings import RL_RATE, RL_STEPS, Settings, resolve
@@ -150,6 +151,20 @@ def test_its_run_folder_is_like_that_of_any_training(trainings: Trainings, whole
     assert (settings.rank, settings.data, settings.test_size) == (begun.rank, begun.data, begun.test_size)
     stored = [each.name for each in path.glob("store/*/sampler_weights/*")]
     assert stored == ["final", "final"]  # the start's and the end's, and no step's
+
+
+def test_its_model_card_says_what_it_was_rewarded_for(
+    trainings: Trainings, whole: str, uninterrupted: str, tmp_path: Path
+) -> None:
+    path = trainings.path(uninterrupted)
+    done = json.loads((path / "result.json").read_text())["training"]
+    export(Request("adapter", run=path, verify=False), tmp_path / "out", Silent())
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"mean reward of a sampled answer {done['first_reward']:.3f} to {done['final_reward']:.3f}" in card
+    assert "cross-entropy" not in card
+    assert f"* Start: the weights of another run, {whole}." in card
+    for setting in ('objective = "rl"', "steps = 6", "epochs = ", "group_size = 4", 'loss = "importance_sampling"'):
+        assert setting in card
 
 
 @pytest.mark.parametrize(

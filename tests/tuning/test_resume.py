@@ -136,6 +136,16 @@ def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
     assert "no run lies there" in refusal("nothing-at-all")
 
 
+@pytest.mark.parametrize("name", [".lock", "server.log"])
+def test_a_file_that_cannot_be_written_is_named(trainings: Trainings, whole: str, name: str) -> None:
+    path = trainings.path(f"no{name}")
+    shutil.copytree(trainings.path(whole), path)
+    (path / name).unlink(missing_ok=True)
+    (path / name).mkdir()
+    said = ended(trainings.resume(path.name, "--more-steps", "1"), code=1)
+    assert said.splitlines()[-1] == f"error: {path / name}: cannot be written (Is a directory)"
+
+
 def test_two_processes_do_not_work_on_one_run(trainings: Trainings) -> None:
     child = trainings.start("contested", "--steps", "5000", "--epochs", "500")
     wait_until(lambda: len(trainings.rows("contested")) >= 1, child)

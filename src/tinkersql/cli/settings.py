@@ -11,7 +11,7 @@ import typer
 
 from tinkersql.cli.options import BackendOption, BaseUrlOption, MapOption, StopOption, TemplateOption, line_breaks
 from tinkersql.cli.options import mapping as joined
-from tinkersql.config_file import Request, request
+from tinkersql.config_file import Request, read_config, request
 from tinkersql.errors import SettingsError
 from tinkersql.settings import OF_REINFORCEMENT, PRESETS
 
@@ -117,10 +117,19 @@ class Wanted:
         return request(self.config, {**self.given, **(changes or {})}, self.preset, self.runs, self.name, inherit)
 
     def consent(self) -> "Consent":
-        """What may be spent without asking."""
+        """What may be spent without asking, by the command line or else by the configuration file.
+
+        Raises:
+            SettingsError: The file or a value makes no sense.
+        """
         from tinkersql.tuning.cost import USD_LIMIT, Consent  # imports the SDK
 
-        return Consent(USD_LIMIT if self.spend is None else self.spend, self.yes, self.prices)
+        file = read_config(self.config) if self.config else {}
+        spend = file.get("spend", USD_LIMIT) if self.spend is None else self.spend
+        if not spend >= 0:
+            raise SettingsError(f"--config {self.config}: spend {spend:g}: must not be negative")
+        prices = self.prices or (Path(file["prices"]) if "prices" in file else None)
+        return Consent(spend, self.yes or file.get("yes", False), prices)
 
     def check_resume(self, **others: Any) -> None:
         """What is resumed has its own settings and its own place.

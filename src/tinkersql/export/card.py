@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tinkersql.corpus.hub import DATASET
+from tinkersql.errors import RunError
 from tinkersql.evaluation import interval
 from tinkersql.export.request import Kind
-from tinkersql.settings import Settings
+from tinkersql.runs import RunFolder
+from tinkersql.settings import OF_REINFORCEMENT, Settings
 
 _LOADING = {
     "adapter": """\
@@ -26,8 +28,17 @@ model = AutoModelForCausalLM.from_pretrained("PATH/OF/THIS/FOLDER")""",
 ollama create text-to-sql -f Modelfile    # then: /set system CREATE TABLE ..., and ask the question
 llama-completion -m {file} --temp 0 -no-cnv -p "$PROMPT\"""",
 }
-_KEPT = ("data", "split", "examples", "tokens", "recipe", "batch_size", "learning_rate", "schedule", "rank", "seed")
+_KEPT = (
+    *("objective", "data", "split", "examples", "tokens", "steps", "epochs", "recipe", "batch_size", "learning_rate"),
+    *("schedule", "rank", "seed"),
+)
 """The settings that stand in a card as the recipe; what the prompt is has its own place."""
+
+NO_MERGE = (
+    "The adapter changes the unembedding. Where the base model ties that to its embedding, do not merge the two with "
+    "PEFT: merge_and_unload would change the embedding, too. Use tinkersql export merged"
+)
+"""Said of an adapter that PEFT loads rightly and merges wrongly."""
 
 
 def card(
@@ -46,7 +57,7 @@ def card(
         title: The model's name.
         base: ``name``, ``source``, ``sha256`` and ``license`` of the base model.
         settings: Of the run, for the prompt and the recipe.
-        result: The run's ``result.json``; empty where the weights come from no run.
+        result: What the run says about the weights (`about`).
         export: What ``export.json`` says.
         file: The name of the GGUF file, for that kind.
     """
@@ -57,7 +68,7 @@ def card(
         f"# {title}",
         f"{base['name']}, fine-tuned to write an SQL query from a question and the `CREATE TABLE` statements of a "
         "database. Made with [tinkersql](https://pypi.org/project/tinkersql/).",
-        f"## Load\n\n```{language}\n{loading}\n```",
+        f"## Load\n\n```{language}\n{loading}\n```" + (f"\n\n{NO_MERGE}." if export["peft_can_merge"] is False else ""),
         "## Prompt\n\nThe model has learnt this prompt and no other; `{schema}` is the `CREATE TABLE` statements, "
         f"separated by `; `:\n\n```\n{settings.template}\n```\n\n"
         f"An answer ends at {' or '.join(f'`{json.dumps(stop)}`' for stop in settings.stops)}, or at the model's own "
@@ -71,15 +82,25 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
-def read_result(run: Path | None) -> dict[str, Any]:
-    """A run's ``result.json``, or nothing where there is none that can be read."""
+def about(run: RunFolder | None, weights: str) -> dict[str, Any]:
+    """What a run's ``result.json`` says about weights.
+
+    That is all of it where they are the run's result. A checkpoint on the way has the run's data, and the ``step`` it
+    was saved after, but neither scores nor an end of training; weights that are not the run's have nothing.
+    """
     if run is None:
         return {}
     try:
-        content = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        result, rows = run.read_result(), run.rows("checkpoints.jsonl")
+        saved = [row for row in rows if weights in (row["state_path"], row["sampler_path"])]
+        if not saved:
+            return {}
+        ends = [row for row in rows if row["kind"] == "final"]
+        if ends and weights in (ends[-1]["state_path"], ends[-1]["sampler_path"]):
+            return result
+        return {"data": result.get("data"), "step": saved[-1]["step"]}
+    except (RunError, KeyError, TypeError, AttributeError):  # damaged: the weights can be exported all the same
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _front_matter(kind: Kind, base: Mapping[str, str | None], settings: Settings, result: Mapping[str, Any]) -> str:
@@ -111,14 +132,28 @@ def _data_and_recipe(settings: Settings, result: Mapping[str, Any]) -> Iterator[
         f"* Data: {data['source']}, SHA-256 `{data['sha256']}`; {data['examples']:,} examples, {data['train']:,} to "
         f"train on, {data['test']:,} to test on, split by {data['split']}."
     ]
+    if settings.start:
+        lines.append(f"* Start: the weights of another run, {Path(settings.start).name}.")
     if training:
-        lines.append(
-            f"* Training: {training['examples']:,} examples, {training['tokens']:,} tokens, {training['steps']:,} "
-            f"steps, loss {training['first_loss']:.3f} to {training['final_loss']:.3f}; cross-entropy on the query "
-            "alone, LoRA, Adam."
+        lines.append(f"* Training: {_training(training, settings)}.")
+    if "step" in result:
+        lines.append(f"* Weights: a checkpoint during training, saved after step {result['step']:,}.")
+    kept = _KEPT + (OF_REINFORCEMENT if settings.objective == "rl" else ())
+    chosen = ", ".join(f"{name} = {json.dumps(getattr(settings, name))}" for name in kept)
+    yield "## Data and recipe\n\n" + "\n".join([*lines, f"* Settings: {chosen}."])
+
+
+def _training(training: Mapping[str, Any], settings: Settings) -> str:
+    if settings.objective == "rl":
+        return (
+            f"reinforcement learning, {training['steps']:,} steps with {training['examples']:,} questions and "
+            f"{training['tokens']:,} tokens, mean reward of a sampled answer {training['first_reward']:.3f} to "
+            f"{training['final_reward']:.3f}; rewarded is what an answer does on databases, LoRA, Adam"
         )
-    kept = ", ".join(f"{name} = {json.dumps(getattr(settings, name))}" for name in _KEPT)
-    yield "## Data and recipe\n\n" + "\n".join([*lines, f"* Settings: {kept}."])
+    return (
+        f"{training['examples']:,} examples, {training['tokens']:,} tokens, {training['steps']:,} steps, loss "
+        f"{training['first_loss']:.3f} to {training['final_loss']:.3f}; cross-entropy on the query alone, LoRA, Adam"
+    )
 
 
 def _scores(result: Mapping[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from tinkersql.evaluation import Answer
 from tinkersql.evaluation.methods import PLAIN, Model, attempt
 from tinkersql.export import gguf
 from tinkersql.export.adapter import HEAD, Adapter, read_adapter, write_adapter
-from tinkersql.export.card import card, read_result
+from tinkersql.export.card import NO_MERGE, about, card
 from tinkersql.export.download import download, load
 from tinkersql.export.merging import merge
 from tinkersql.export.request import Quantization, Request
@@ -98,6 +98,10 @@ class _Export:
                 "  The adapter changes the unembedding, which the base model ties to its embedding: untied "
                 "(the merged model has a matrix more)"
             )
+        # Without a verification nobody has looked at the base: what may be is said.
+        unmergeable = request.kind == "adapter" and HEAD in adapter.pairs and (untied or base is None)
+        if unmergeable:
+            self.reporter.say(f"  {NO_MERGE}")
         file = self._convert(merged, folder, name) if request.kind == "gguf" and merged else None
         verification = None
         if original and base and merged:
@@ -116,6 +120,7 @@ class _Export:
             "run": None if self.run is None else self.run.path.name,
             "base": about_base,
             "adapter": {"rank": adapter.rank, "scale": adapter.scale, "unembedding": HEAD in adapter.pairs},
+            "peft_can_merge": not unmergeable if request.kind == "adapter" else None,
             "untied": untied and request.kind != "adapter",
             "quantization": self._quantization if request.kind == "gguf" else None,
             "prompt": {name: getattr(self.settings, name) for name in ("template", "stops", "max_tokens")},
@@ -123,8 +128,8 @@ class _Export:
             "verification": verification,
         }
         (folder / "export.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        kind, run = cast(Any, request.kind), None if self.run is None else self.run.path
-        text = card(kind, name, about_base, self.settings, read_result(run), result, file.name if file else "")
+        said = about(self.run, weights)
+        text = card(cast(Any, request.kind), name, about_base, self.settings, said, result, file.name if file else "")
         (folder / "README.md").write_text(text, encoding="utf-8")
         return result
 

@@ -10,7 +10,7 @@ from tinkersql import corpus
 from tinkersql.console import Reporter
 from tinkersql.corpus import Example
 from tinkersql.equivalence import extract_sql
-from tinkersql.errors import ModelError
+from tinkersql.errors import DataError, ModelError, RunError
 from tinkersql.evaluation import Answer, compare_paired, judge, summarise
 from tinkersql.evaluation.questions import read_questions
 from tinkersql.export.answering import last_logits, llama_cpp_answers, transformers_answers
@@ -66,12 +66,10 @@ def exam(
     Raises:
         ModelError: None leaves room.
     """
-    tested = None if run is None else run.path / "predictions-tuned.jsonl"
-    if tested is not None and tested.is_file():
-        source, examples = f"the run's test ({tested.name})", read_questions(tested)
-    else:
-        data = corpus.load(corpus.BUILT_IN, reporter)
-        source, examples = "the built-in data's test", corpus.split(data, QUESTIONS, settings.seed).test
+    source, examples = _tested(run, settings, reporter) or (
+        "the built-in data's test",
+        corpus.split(corpus.load(corpus.BUILT_IN, reporter), QUESTIONS, settings.seed).test,
+    )
     prompts = Prompts(settings.template)
     room = context - settings.max_tokens
     fitting = [
@@ -82,6 +80,27 @@ def exam(
     if not fitting:
         raise ModelError(f"no question leaves room for an answer in the model's {context} tokens; use --no-verify")
     return Exam(source, tuple(example for example, _ in fitting), tuple(prompt for _, prompt in fitting))
+
+
+def _tested(run: RunFolder | None, settings: Settings, reporter: Reporter) -> tuple[str, Sequence[Example]] | None:
+    """The run's test questions: those that it asked, else those that its training left out, if the data is still here.
+
+    Returns:
+        Where they come from, and the questions; None where there are none.
+    """
+    if run is None:
+        return None
+    asked = run.path / "predictions-base.jsonl"
+    if asked.is_file():
+        return f"the run's test ({asked.name})", read_questions(asked)
+    try:
+        data = corpus.load(settings.data, reporter, settings.map)
+        if data.sha256 != run.read_result()["data"]["sha256"]:
+            return None
+        split = corpus.split(data, settings.test_size, settings.seed, settings.split)
+    except (DataError, RunError, KeyError, TypeError):
+        return None
+    return f"the run's test (of {data.source})", split.test
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,13 @@ from tinkersql.errors import ModelError
 from tinkersql.models import wheel
 from tinkersql.models.folder import HUB_FILES, check_config, check_folder, license_of, read_json, weights_sha256
 
-__all__ = ["DEFAULT", "Model", "resolve"]
+__all__ = ["DEFAULT", "HUB_NAME", "Model", "resolve"]
 
 DEFAULT = wheel.NAME
 """The pinned default: SmolLM2-135M-Instruct, from the package index, the same bytes on every machine."""
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+"""What a model of the hub can be called, in whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def resolve(name: str = DEFAULT, *, progress: Progress = silent) -> Model:
     if name and path.is_dir():
         check_folder(path)
         return Model(path.name, path, f"local folder {path}", weights_sha256(path), license_of(path))
-    if _HUB_NAME.fullmatch(name):
+    if HUB_NAME.fullmatch(name):
         folder = _from_hub(name, progress)
         source = f"Hugging Face hub, {name} at {folder.name}"
         return Model(name, folder, source, weights_sha256(folder), license_of(folder))
