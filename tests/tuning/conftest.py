@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tinkersql.console import Advance, Silent
 
 STEPS = 60
 SCHEMA = "CREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)"
@@ -83,6 +85,33 @@ class Trainings:
             text=True,
             start_new_session=True,
         )
+
+
+class Person(Silent):
+    """Reads what is said, and ends the process, as far as a test can, when so many examples have been seen."""
+
+    def __init__(self, dies_at: float = float("inf")) -> None:
+        self.said: list[str] = []
+        self.dies_at = dies_at
+
+    def say(self, text: str) -> None:
+        self.said.append(text.strip())
+
+    @contextmanager
+    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
+        seen = 0.0
+
+        def advance(by: float = 1, note: str = "") -> None:  # noqa: ARG001
+            nonlocal seen
+            seen += by
+            if label == "train" and seen >= self.dies_at:
+                raise Death
+
+        yield advance
+
+
+class Death(BaseException):
+    """Nothing catches it, so nothing is put in order."""
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,20 @@
 
 import json
 import random
+import resource
 import shutil
 import signal
+from pathlib import Path
 
 import pytest
 
-from tuning.conftest import ROWS, STEPS, Trainings, ended, kill_at_random, stop_at, wait_until
+from server_process import running_server
+from tinkersql.console import Silent
+from tinkersql.errors import BackendError
+from tinkersql.settings import resolve
+from tinkersql.train import resume, train
+from tinkersql.tuning.cost import Consent
+from tuning.conftest import ROWS, STEPS, Person, Trainings, ended, kill_at_random, stop_at, wait_until
 
 SAME = ("step", "examples", "loss", "learning_rate", "tokens", "completion_tokens")
 
@@ -68,6 +76,45 @@ def test_a_damaged_checkpoint_is_passed_over(trainings: Trainings, whole: str, d
     assert "The checkpoint of step 56 cannot be used" in said
     assert "Going on after step 49" in said
     assert_same(trainings, damage, whole)
+
+
+def test_a_checkpoint_that_comes_back_is_of_steps_that_were_forgotten(trainings: Trainings, whole: str) -> None:
+    child = trainings.start("returned", "--keep-checkpoints", "9")
+    stop_at(trainings, "returned", child, 30, "both")
+    latest = trainings.rows("returned", "checkpoints")[-1]["step"]
+    checkpoint = trainings.checkpoint("returned", -1)
+    checkpoint.rename(trainings.folder / "away")
+    child = trainings.resume("returned")
+    # The steps after the one before are forgotten, and taken anew: it is killed before it comes so far.
+    wait_until(lambda: len(trainings.rows("returned")) < latest - 3, child)
+    stop_at(trainings, "returned", child, latest - 5, "both")
+    taken = len(trainings.rows("returned"))
+    assert latest - 7 < taken < latest
+    (trainings.folder / "away").rename(checkpoint)
+    assert f"Going on after step {latest - 7} of {STEPS}" in ended(trainings.resume("returned"))
+    assert_same(trainings, "returned", whole)
+
+
+def test_a_service_in_trouble_is_no_damaged_checkpoint(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ducks.json").write_text(json.dumps(ROWS))
+    with running_server(tiny_model, tmp_path / "store") as server:
+        monkeypatch.setenv("TINKER_API_KEY", server.key)
+        given = {"data": str(tmp_path / "ducks.json"), "base_url": server.base_url, "recipe": "", "rank": 4}
+        given |= {"test_size": 4, "validate_every": 0, "save_every": 2, "batch_size": 2, "steps": 6}
+        folder, result = train(resolve("cpu", given), tmp_path, "run", Silent(), Consent())
+        final = (folder.path / "checkpoints.jsonl").read_text().splitlines(keepends=True)
+        (folder.path / "checkpoints.jsonl").write_text("".join(final[:-1]))  # as if it had been killed before the end
+        steps, person = (folder.path / "metrics.jsonl").read_bytes(), Person()
+        with (
+            server.limited(resource.RLIMIT_FSIZE, 0),
+            pytest.raises(BackendError, match="could not use its disk"),
+        ):
+            resume(folder.path, 0, person, Consent())
+        assert not any("cannot be used" in line for line in person.said)
+        assert (folder.path / "metrics.jsonl").read_bytes() == steps
+        assert resume(folder.path, 0, Silent(), Consent())[1]["training"]["steps"] == result["training"]["steps"]
 
 
 def test_without_any_checkpoint_it_begins_again(trainings: Trainings, whole: str) -> None:

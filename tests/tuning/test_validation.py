@@ -17,36 +17,9 @@ from tinkersql.settings import Resolved, resolve
 from tinkersql.train import resume, train
 from tinkersql.tuning import best_of, gather
 from tinkersql.tuning.cost import Consent
-from tuning.conftest import ROWS, Trainings, ended, kill_at_random
+from tuning.conftest import ROWS, Death, Person, Trainings, ended, kill_at_random
 
 SAME = {"metrics": ("step", "examples", "loss", "learning_rate"), "validations": ("step", "loss", "n", "n_questions")}
-
-
-class Person(Silent):
-    """Reads what is said, and ends the process, as far as a test can, when so many examples have been seen."""
-
-    def __init__(self, dies_at: float = float("inf")) -> None:
-        self.said: list[str] = []
-        self.dies_at = dies_at
-
-    def say(self, text: str) -> None:
-        self.said.append(text.strip())
-
-    @contextmanager
-    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
-        seen = 0.0
-
-        def advance(by: float = 1, note: str = "") -> None:  # noqa: ARG001
-            nonlocal seen
-            seen += by
-            if label == "train" and seen >= self.dies_at:
-                raise Death
-
-        yield advance
-
-
-class Death(BaseException):
-    """Nothing catches it, so nothing is put in order."""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """One sitting of a training: from its first step, or from the last checkpoint of an earlier sitting, to its end."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -213,17 +212,20 @@ def _restored(
 ) -> "tuple[tinker.TrainingClient, int] | None":
     """A client from the latest checkpoint that can be loaded, and its step; None without any."""
     import tinker
+    from tinker.types import RequestErrorCategory
 
-    last: float = math.inf
+    last = len(left.metrics)  # later checkpoints are of steps that have been forgotten, to be taken again
     for row in reversed(left.checkpoints):
         if row["step"] > last:
-            continue  # an end has settled on earlier weights, so these steps count no more
+            continue  # or an end has settled on earlier weights, so these steps count no more
         if row["kind"] == "final":
             last = row["step"]
         path: Any = row.get("state_path")
         try:
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
         except (tinker.BadRequestError, tinker.NotFoundError, tinker.RequestFailedError) as error:
+            if isinstance(error, tinker.RequestFailedError) and error.category is not RequestErrorCategory.User:
+                raise  # the service is in trouble, not the checkpoint
             reporter.say(
                 f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({told_by(error)[:200]})"
             )
