@@ -157,6 +157,15 @@ def test_minutes_become_a_number_of_steps_that_is_kept(trainings: Trainings) -> 
     assert trainings.rows("timed", "checkpoints")[0]["step"] == 5
 
 
+def test_the_checkpoint_before_the_steps_are_known_is_saved_once(trainings: Trainings) -> None:
+    child = trainings.start("once", "--minutes", "5", "--save-every", "5", "--keep-checkpoints", "1")
+    stop_at(trainings, "once", child, 6, "client")
+    steps = [row["step"] for row in trainings.rows("once", "checkpoints")]
+    assert steps == [*range(5, steps[-1] + 1, 5)]
+    assert trainings.checkpoint("once", -1).exists()
+    assert f"Going on after step {steps[-1]} of" in ended(trainings.resume("once"))
+
+
 def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
     def refusal(name: str) -> str:
         last = ended(trainings.resume(name), code=1).splitlines()[-1]

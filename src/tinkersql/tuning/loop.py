@@ -181,7 +181,7 @@ class Loop:
             if self.plan.steps is None and number == first + TIMED_STEPS - 1:
                 self._fix_steps(number)
             yield number
-            if save_every and number % save_every == 0 and self._has(number + 1, last):
+            if save_every and self.unsaved and number % save_every == 0 and self._has(number + 1, last):
                 self.save("periodic")
 
     def save(self, kind: str) -> str:

@@ -90,13 +90,13 @@ class Record(Diary):
         """Append to ``checkpoints.jsonl``, and delete the checkpoint that is one too many."""
         self.folder.add_checkpoint(row)
         saved = self.folder.rows(_CHECKPOINTS)
-        if row["kind"] in ROLLING:
-            rolling = [each for each in saved if each["kind"] in ROLLING]
-            self.delete(*rolling[-self.keep - 1 : -self.keep])
-        if row["kind"] == "best":
-            ends = [each["state_path"] for each in saved if each["kind"] == "final"]
-            best = [each for each in saved if each["kind"] == "best"]
-            self.delete(*(each for each in best[-2:-1] if each["state_path"] not in ends))
+        if row["kind"] == "final":
+            return
+        kinds, keep = (ROLLING, self.keep) if row["kind"] in ROLLING else (("best",), 1)
+        alike = [each for each in saved if each["kind"] in kinds]
+        staying = alike[-keep:] + [each for each in saved if each["kind"] == "final"]
+        paths = {each["state_path"] for each in staying}
+        self.delete(*(each for each in alike[-keep - 1 : -keep] if each["state_path"] not in paths))
 
     def best(self) -> dict[str, Any] | None:
         """The line of the checkpoint with the lowest validation loss; None without one."""
