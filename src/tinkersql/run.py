@@ -122,7 +122,7 @@ def _exercise(
             plan, most, held_out = sitting.plan, settings.max_tokens, sitting.held_out
             done = len(sitting.done) if sitting.ended_at is None else plan.steps or 0
             prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites)
-            expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done)
+            expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done, sitting.elapsed)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)

@@ -110,7 +110,7 @@ def _go_on(
     reporter: Reporter,
 ) -> dict[str, Any]:
     """Estimate what is left, train to the end, and keep what came of it."""
-    left = {"held_out": sitting.held_out, "done": len(sitting.done)}
+    left = {"held_out": sitting.held_out, "done": len(sitting.done), "elapsed": sitting.elapsed}
     expected = expect(backend, sitting.plan, consent, reporter, **left)
     reporter.heading("Training")
     training = sitting.train(reporter)

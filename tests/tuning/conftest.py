@@ -101,7 +101,7 @@ class Person(Silent):
     def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
         seen = 0.0
 
-        def advance(by: float = 1, note: str = "") -> None:  # noqa: ARG001
+        def advance(by: float = 1, note: str = "", total: int | None = None) -> None:  # noqa: ARG001
             nonlocal seen
             seen += by
             if label == "train" and seen >= self.dies_at:

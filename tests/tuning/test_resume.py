@@ -151,6 +151,7 @@ def test_minutes_become_a_number_of_steps_that_is_kept(trainings: Trainings) -> 
     [leg] = json.loads((trainings.path("timed") / "plan.json").read_text())["legs"]
     rates = [row["learning_rate"] for row in trainings.rows("timed")]
     assert f"0.02 minutes are {leg['steps']:,} steps" in said
+    assert f" {leg['examples']}/{leg['examples']} " in said
     assert len(rates) == leg["steps"] <= STEPS
     assert set(rates[:5]) == {0.01}
     assert rates[5:] == sorted(rates[5:], reverse=True)

@@ -123,7 +123,7 @@ class Loop:
         done: Sequence[Row],
         objective: Objective,
         validations: "Validations | None" = None,
-        advance: Advance = lambda by=1, note="": None,
+        advance: Advance = lambda by=1, note="", total=None: None,
     ) -> None:
         """See `train`; ``advance`` is told of each step's examples and its loss."""
         self.client = client
@@ -273,6 +273,7 @@ class Loop:
         left = self.plan.settings.minutes * 60 - self.metrics[-1]["elapsed"]
         self.plan.fix(number + max(0, int(left / each)))
         self.diary.planned(self.plan)
+        self.advance(0, total=self.plan.examples)
         self.reporter.say(f"  {self.plan.settings.minutes:g} minutes are {self.plan.steps:,} steps of {each:.2f} s")
 
 

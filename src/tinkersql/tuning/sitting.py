@@ -55,6 +55,11 @@ class Sitting:
         """What validations measure; nothing without any."""
         return self.validations.validator.datums if self.validations else ()
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the steps in ``done`` took."""
+        return self.done[-1]["elapsed"] if self.done else 0.0
+
     def extend(self, steps: int) -> None:
         """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
         assert self.ended_at is not None
