@@ -1,5 +1,6 @@
 """Fine-tune, or go on with a fine-tuning that was stopped: `tinkersql train`, from top to bottom."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -113,16 +114,22 @@ def _go_on(
     left = {"held_out": sitting.held_out, "done": len(sitting.done), "elapsed": sitting.elapsed}
     expected = expect(backend, sitting.plan, consent, reporter, **left)
     reporter.heading("Training")
-    training = sitting.train(reporter)
-    result |= {
-        "backend": {"kind": backend.kind, "model": backend.model},
-        "model": dict(backend.provenance),
-        "training": training.to_dict(),
-        "cost": compare(expected, training, sitting.done),
-        "finished": now(),
-    }
-    folder.write_result(result)  # before the end is noted, after which no training would write it
-    result["checkpoint"] = sitting.finish(training, reporter)
+    try:
+        training = sitting.train(reporter)
+        result |= {
+            "backend": {"kind": backend.kind, "model": backend.model},
+            "model": dict(backend.provenance),
+            "training": training.to_dict(),
+            "cost": compare(expected, training, sitting.done),
+            "finished": now(),
+        }
+        folder.write_result(result)  # before the end is noted, after which no training would write it
+        result["checkpoint"] = sitting.finish(training, reporter)
+    except BaseException:
+        if folder.rows("metrics.jsonl"):
+            command = shlex.join(["tinkersql", "train", "--resume", str(folder.path)])
+            reporter.say(f"What was trained until then stays; go on with: {command}")
+        raise
     folder.write_result(result)
     report.build(folder.path)
     return result

@@ -148,8 +148,8 @@ def server_of(child: subprocess.Popen[str]) -> psutil.Process:
     return server
 
 
-def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None:
-    """Stop a training after a step: Ctrl-C, or kill the client, the server or both."""
+def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> str:
+    """Stop a training after a step: Ctrl-C, or kill the client, the server or both; what it has said then."""
     wait_until(lambda: len(trainings.rows(name)) >= step, child)
     with suppress(ProcessLookupError, psutil.NoSuchProcess, ValueError):
         server = server_of(child)
@@ -159,7 +159,7 @@ def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None
             server.kill()
         if how in ("client", "both"):
             os.kill(child.pid, signal.SIGKILL)
-    child.communicate(timeout=120)
+    return child.communicate(timeout=120)[1]
 
 
 def kill_at_random(trainings: Trainings, name: str, steps: int, rng: random.Random, *options: str) -> None:

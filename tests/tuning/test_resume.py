@@ -30,7 +30,8 @@ def assert_same(trainings: Trainings, name: str, whole: str) -> None:
 
 def test_ctrl_c_and_resume(trainings: Trainings, whole: str) -> None:
     child = trainings.start("stopped")
-    stop_at(trainings, "stopped", child, 10, "ctrl-c")
+    said = stop_at(trainings, "stopped", child, 10, "ctrl-c")
+    assert f"go on with: tinkersql train --resume {trainings.path('stopped')}" in "".join(said.split("\n"))
     kept = trainings.rows("stopped", "checkpoints")[-1]
     assert kept["kind"] == "interrupted"
     assert kept["step"] == len(trainings.rows("stopped")) < STEPS
@@ -53,6 +54,14 @@ def test_a_killed_client_resumes_from_the_run_folder_alone(trainings: Trainings,
     said = ended(trainings.resume("elsewhere"))
     assert "the examples of the run folder are used" in said
     assert_same(trainings, "elsewhere", whole)
+
+
+def test_whoever_is_stopped_is_told_where_to_go_on(trainings: Trainings) -> None:
+    child = trainings.start("orphan", "--steps", "5000", "--epochs", "500")
+    said = stop_at(trainings, "orphan", child, 1, "server").split("\n")
+    assert child.returncode == 1
+    assert "the embedded server died" in "".join(said)
+    assert f"go on with: tinkersql train --resume {trainings.path('orphan')}" in "".join(said)
 
 
 def test_of_the_checkpoints_in_between_only_the_latest_stay(trainings: Trainings, whole: str) -> None:

@@ -152,7 +152,7 @@ class Loop:
                     if self.unsaved:
                         self.save("interrupted")
                     whole = f" of {self.plan.steps}" if self.plan.steps else ""
-                    raise Interrupted(f"stopped after step {number}{whole}; its checkpoint stays, and --resume goes on")
+                    raise Interrupted(f"stopped after step {number}{whole}; its checkpoint stays")
         return self.summary()
 
     def turns(self, last: int | None = None) -> Iterator[int]:
