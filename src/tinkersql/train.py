@@ -55,7 +55,7 @@ def train(
                 sitting = begin(folder, material, settings, backend, service, reporter, start)
                 result = {"name": name, **made(created, started), "preset": resolved.preset, "data": material.facts}
                 folder.write_result(result)
-                return folder, _go_on(folder, sitting, result, backend, consent, reporter)
+                return folder, _go_on(folder, sitting, result, started, backend, consent, reporter)
         except BaseException:
             if not folder.rows("metrics.jsonl"):
                 folder.discard()  # a run without a step leaves nothing behind
@@ -96,21 +96,21 @@ def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) ->
                 reporter.say(
                     "  The evaluations of this run are of its old weights; tinkersql eval measures the new ones"
                 )
-            result = _go_on(folder, sitting, result, backend, consent, reporter)
-            result["seconds"] = before.get("seconds", 0.0) + time.monotonic() - started
-            folder.write_result(result)
-            return folder, result
+            # A sitting that was stopped has left no more than the time of its steps.
+            started -= max(before.get("seconds", 0.0), sitting.elapsed)
+            return folder, _go_on(folder, sitting, result, started, backend, consent, reporter)
 
 
 def _go_on(
     folder: RunFolder,
     sitting: Sitting,
     result: dict[str, Any],
+    started: float,
     backend: Backend,
     consent: Consent,
     reporter: Reporter,
 ) -> dict[str, Any]:
-    """Estimate what is left, train to the end, and keep what came of it."""
+    """Estimate what is left, train to the end, and keep what came of it; all of it began at ``started``."""
     left = {"held_out": sitting.held_out, "done": len(sitting.done), "elapsed": sitting.elapsed}
     expected = expect(backend, sitting.plan, consent, reporter, **left)
     reporter.heading("Training")
@@ -122,6 +122,7 @@ def _go_on(
             "training": training.to_dict(),
             "cost": compare(expected, training, sitting.done),
             "finished": now(),
+            "seconds": time.monotonic() - started,
         }
         folder.write_result(result)  # before the end is noted, after which no training would write it
         result["checkpoint"] = sitting.finish(training, reporter)
@@ -130,6 +131,7 @@ def _go_on(
             command = shlex.join(["tinkersql", "train", "--resume", str(folder.path)])
             reporter.say(f"What was trained until then stays; go on with: {command}")
         raise
+    result |= {"finished": now(), "seconds": time.monotonic() - started}
     folder.write_result(result)
     report.build(folder.path)
     return result

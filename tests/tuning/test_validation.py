@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ import pytest
 from tinkersql.console import Advance, Silent
 from tinkersql.corpus import read_file
 from tinkersql.errors import DataError, Interrupted, SettingsError
+from tinkersql.report.wording import duration
 from tinkersql.runs import RunFolder
 from tinkersql.settings import Resolved, resolve
 from tinkersql.train import resume, train
@@ -169,6 +171,23 @@ def test_patience_ends_early_with_the_best_weights_and_can_be_extended(engine, s
     again = RunFolder.open(tmp_path / "killed")
     resume(again.path, 0, Silent(), Consent())
     assert_same(engine, again, folder)
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_sittings(settings, tmp_path) -> None:
+    with pytest.raises(Death):
+        train(settings(), tmp_path, "run", Person(24), Consent())
+    folder = RunFolder.open(tmp_path / "run")
+    first = folder.rows("metrics.jsonl")[-1]["elapsed"]
+    before = folder.read_result()["seconds"]
+    started = time.monotonic()
+    _, result = resume(folder.path, 0, Silent(), Consent())
+    took = time.monotonic() - started
+    assert result["seconds"] == folder.read_result()["seconds"]
+    assert max(first, before) + 0.5 * took < result["seconds"] <= before + first + took
+    assert result["seconds"] > result["training"]["seconds"]
+    assert f"took {duration(result['seconds'])}" in (folder.path / "report.html").read_text()
+    _, again = resume(folder.path, 1, Silent(), Consent())
+    assert again["seconds"] > result["seconds"]
 
 
 def test_ctrl_c_before_a_validation_leaves_it_to_the_next_sitting(engine, settings, whole, tmp_path) -> None:
