@@ -69,13 +69,14 @@ def run(
         raise
 
 
-def resume(path: Path, reporter: Reporter, consent: Consent) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter, consent: Consent, model: str = "") -> tuple[RunFolder, dict[str, Any]]:
     """Go on with an exercise that was stopped; what was measured before training is not measured again.
 
     Args:
         path: The run folder.
         reporter: Shows what goes on.
         consent: What the user has agreed to beforehand.
+        model: Where its base model lies now; empty: where it lay.
 
     Raises:
         TinkersqlError: Whatever a user can mend; the run can be resumed again.
@@ -84,7 +85,7 @@ def resume(path: Path, reporter: Reporter, consent: Consent) -> tuple[RunFolder,
     folder = RunFolder.open(path)
     folder.refuse_sweep()
     with folder.locked():
-        settings = folder.read_settings()
+        settings = folder.read_settings(model)
         if settings.start:
             raise RunError(f"{path}: begun by tinkersql train from another run; go on with tinkersql train --resume")
         if folder.read_result().get("memory"):  # what is measured last

@@ -62,7 +62,9 @@ def train(
             raise
 
 
-def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) -> tuple[RunFolder, dict[str, Any]]:
+def resume(
+    path: Path, more_steps: int, reporter: Reporter, consent: Consent, model: str = ""
+) -> tuple[RunFolder, dict[str, Any]]:
     """Resume the training of a run from its last checkpoint, or extend one that has ended.
 
     Args:
@@ -70,6 +72,7 @@ def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) ->
         more_steps: How many steps to add to a training that has ended.
         reporter: Shows what goes on.
         consent: What the user has agreed to beforehand.
+        model: Where its base model lies now; empty: where it lay.
 
     Raises:
         TinkersqlError: Whatever a user can mend; the training can be resumed again.
@@ -78,7 +81,7 @@ def resume(path: Path, more_steps: int, reporter: Reporter, consent: Consent) ->
     folder = RunFolder.open(path)
     folder.refuse_sweep()
     with folder.locked():
-        settings = folder.read_settings()
+        settings = folder.read_settings(model)
         backends.check(settings)
         check_monitors(settings)
         started = time.monotonic()

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from server_process import running_server
 from tinkersql.console import Silent
@@ -50,8 +51,12 @@ def test_a_killed_client_resumes_from_the_run_folder_alone(trainings: Trainings,
     shutil.copytree(trainings.path("killed"), elsewhere)
     config = json.loads((elsewhere / "config.json").read_text())
     config["settings"]["data"]["value"] = "/nowhere/ducks.json"  # as on another machine
+    config["settings"]["model"]["value"] = "/nowhere/llama"
     (elsewhere / "config.json").write_text(json.dumps(config))
-    said = ended(trainings.resume("elsewhere"))
+    assert "there is no model '/nowhere/llama'" in ended(trainings.resume("elsewhere"), code=1)
+    moved = shutil.copytree(trainings.model, trainings.folder / "moved-llama")
+    said = ended(trainings.resume("elsewhere", "--model", str(moved)))
+    assert json.loads((elsewhere / "config.json").read_text())["settings"]["model"]["value"] == str(moved)
     assert "the examples of the run folder are used" in said
     assert_same(trainings, "elsewhere", whole)
 
@@ -177,8 +182,8 @@ def test_the_checkpoint_before_the_steps_are_known_is_saved_once(trainings: Trai
 
 
 def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
-    def refusal(name: str) -> str:
-        last = ended(trainings.resume(name), code=1).splitlines()[-1]
+    def refusal(name: str, *options: str) -> str:
+        last = ended(trainings.resume(name, *options), code=1).splitlines()[-1]
         assert last.startswith("error: ")
         return last
 
@@ -199,6 +204,16 @@ def test_what_has_changed_is_refused(trainings: Trainings, whole: str) -> None:
     assert "pip install tinkersql==0.0.7" in refusal("version")
     assert "train.jsonl: changed since training began" in refusal("rows")
     assert "plan.json: damaged" in refusal("plan")
+    model = shutil.copytree(trainings.model, trainings.folder / "trained-on")
+    weights = {name: tensor * 1.3 for name, tensor in load_file(model / "model.safetensors").items()}
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    assert "trained-on: not the weights that the run began with" in refusal(whole, "--model", str(model))
+    unknown = json.loads((trainings.path(whole) / "plan.json").read_text())
+    del unknown["sha256"]["model"]
+    shutil.copytree(trainings.path(whole), trainings.path("unknown"))
+    (trainings.path("unknown") / "plan.json").write_text(json.dumps(unknown))
+    assert "no hash of its base model is on record" in refusal("unknown", "--model", str(model))
+    assert "its training has come to its end" in refusal("unknown")
     assert "no run lies there" in refusal("nothing-at-all")
 
 

@@ -27,8 +27,9 @@ def _train(
     from tinkersql.tuning.start import inherited
 
     if resume is not None:
-        wanted.check_resume()
-        folder, result = main_path.resume(resume, more_steps or 0, Terminal(), wanted.consent())
+        wanted.check_resume("model")
+        model = wanted.given.get("model", "")
+        folder, result = main_path.resume(resume, more_steps or 0, Terminal(), wanted.consent(), model)
     else:
         asked = wanted.request(inherited)
         folder, result = main_path.train(asked.resolved, asked.runs, asked.name, Terminal(), wanted.consent())

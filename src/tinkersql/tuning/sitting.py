@@ -142,7 +142,7 @@ def lay_out(
     """
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
-    record.begin(material.data, examples, material.held_out, plan, start)
+    record.begin(material.data, examples, material.held_out, plan, backend, start)
     return plan, examples
 
 
@@ -157,7 +157,7 @@ def resume(
 
     Args:
         folder: Of the run.
-        settings: Of the run.
+        settings: Of the run; its base model may lie elsewhere now, which is written down.
         backend: Where it was trained.
         service: Of the backend.
         reporter: Told from which step it goes on.
@@ -166,6 +166,7 @@ def resume(
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
+    _check_model(folder, left, settings, backend)
     client, step = _restored(left, service, reporter) or (fresh(service, backend, settings, left.start), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
@@ -185,6 +186,20 @@ def resume(
     validations = prepare(*common, left.held_out, validated, reporter)
     objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
     return Sitting(client, tokenizer, plan, done, validations, record, objective, ended_at)
+
+
+def _check_model(folder: RunFolder, left: Left, settings: Settings, backend: Backend) -> None:
+    """The base model must be the one that training began with, wherever it lies now."""
+    moved = settings.model != folder.read_settings().model
+    if moved and left.model_sha256 is None:
+        raise RunError(f"{folder.path}: no hash of its base model is on record, so leave --model out")
+    if left.model_sha256 not in (None, backend.provenance.get("sha256")):
+        raise RunError(
+            f"{backend.provenance['source']}: not the weights that the run began with (their sha256 is "
+            f"{left.model_sha256[:12]}…); if those lie elsewhere now, name the place with --model FOLDER"
+        )
+    if moved:
+        folder.move_model(settings.model)
 
 
 def _objective(
