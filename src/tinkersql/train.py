@@ -92,7 +92,7 @@ def resume(
             if more_steps:
                 if sitting.ended_at is None:
                     raise RunError(f"{path}: its training has not ended; resume it without --more-steps first")
-                sitting.extend(more_steps)
+                sitting.extend(more_steps, reporter)
             before = folder.read_result()
             result = made(now(), started) | before  # when and by which command it was begun stays
             if more_steps and "tuned" in result.get("evaluations", {}):

@@ -16,7 +16,8 @@ def _train(
     *,
     resume: ResumeOption = None,
     more_steps: Annotated[
-        int | None, typer.Option(help="With --resume: add so many steps to a training that has ended.")
+        int | None,
+        typer.Option(help="With --resume: add so many steps to a training that has ended, on its own examples."),
     ] = None,
     json: ResultOption = False,
 ) -> None:

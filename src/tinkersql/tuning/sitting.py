@@ -60,9 +60,12 @@ class Sitting:
         """Seconds that the steps in ``done`` took."""
         return self.done[-1]["elapsed"] if self.done else 0.0
 
-    def extend(self, steps: int) -> None:
+    def extend(self, steps: int, reporter: Reporter) -> None:
         """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
         assert self.ended_at is not None
+        unseen = len(self.plan.datums) - self.done[-1]["examples"]
+        begins = f"the {unseen:,} examples not seen yet, then " if unseen > 0 else ""
+        reporter.say(f"  {steps:,} more steps: {begins}a further pass over the {len(self.plan.datums):,} examples")
         self.plan.extend(steps, self.ended_at)
 
     def train(self, reporter: Reporter) -> Training:
