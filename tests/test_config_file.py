@@ -31,6 +31,20 @@ def test_options_come_before_the_file_and_the_file_before_the_preset(tmp_path: P
     assert request(file, {}, "cpu", tmp_path, "other").resolved.preset == "cpu"
 
 
+def test_local_paths_hold_in_any_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(**given: str) -> tuple[str, str]:
+        settings = request(None, given, None, None, None).resolved.settings
+        return settings.data, settings.model
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hub").touch()
+    (tmp_path / "ducks.json").touch()
+    (tmp_path / "org" / "llama").mkdir(parents=True)
+    assert asked(data="ducks.json", model="./org/llama") == (f"{tmp_path}/ducks.json", f"{tmp_path}/org/llama")
+    assert asked(data="hub", model="org/other") == ("hub", "org/other")
+    assert asked(base_url="http://127.0.0.1:1", model="org/llama") == ("hub", "org/llama"), "a service's name"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -3,11 +3,12 @@
 This is the only module that knows whether the service is embedded, hosted or somebody's cluster.
 """
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -127,7 +128,7 @@ def connect(
     logs = logs or store.parent
     with _sdk_log(logs / "client.log"):
         if settings.backend == "embedded":
-            local = _local_model(settings.model, reporter)
+            local = _as_on_record(_local_model(settings.model, reporter), store)
             reporter.say(f"Starting the embedded Tinker server with {local.name}")
             with embedded.server(local, store, logs, exact=exact) as (base_url, key):
                 model, context = _served_model(base_url, key, local.name)
@@ -200,6 +201,15 @@ def _sdk_errors(base_url: str, comfort: str = "") -> Iterator[None]:
 def _local_model(name: str, reporter: Reporter) -> models.Model:
     with reporter.downloads() as progress:
         return models.resolve(name or models.DEFAULT, progress=progress)
+
+
+def _as_on_record(model: models.Model, store: Path) -> models.Model:
+    """The model by the name that a run's checkpoints know its weights by, wherever these lie now."""
+    with suppress(OSError, ValueError, KeyError, TypeError):  # no run, or one that noted neither name nor hash
+        plan = json.loads((store.parent / "plan.json").read_text(encoding="utf-8"))
+        if plan["sha256"]["model"] == model.sha256:
+            return replace(model, name=str(plan["model"]))
+    return model
 
 
 def _key(kind: BackendKind) -> str:

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,19 @@ def request(
     start = given.get("start") or file.get("start")
     inherited = inherit(Path(start)) if start and inherit else {}
     resolved = resolve(preset or others.get("preset", "cpu"), given, file, str(config), inherited)
+    resolved = replace(resolved, settings=absolute(resolved.settings))
     folder = runs or Path(others.get("runs", RUNS))
     return Request(resolved, folder, name or others.get("name") or datetime.now().strftime("%Y-%m-%d-%H%M%S"))
+
+
+def absolute(settings: Settings) -> Settings:
+    """The same, with absolute paths of a data file and a model's folder, which hold in any directory."""
+    data, model = Path(settings.data), Path(settings.model).expanduser()
+    if settings.data not in ("hub", "built-in") and data.is_file():
+        settings = replace(settings, data=str(data.absolute()))
+    if settings.backend == "embedded" and settings.model and model.is_dir():
+        settings = replace(settings, model=str(model.absolute()))
+    return settings
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -29,7 +29,10 @@ from tinkersql.cache import Progress, silent
 from tinkersql.errors import Interrupted, SettingsError
 
 Advance = Callable[..., None]
-"""``advance(by=1, note="")``: so much more is done; the note (a loss, say) stands at the end of the bar."""
+"""``advance(by=1, note="", total=None)``: so much more is done; the note (a loss, say) stands at the end of the bar.
+
+``total`` takes the place of the one that the bar was opened with.
+"""
 
 LINE_SECONDS = 60.0
 """Where no bar can be drawn, one line in so many seconds says that work waits."""
@@ -127,8 +130,8 @@ class Terminal:
             task = bars.add_task(label, total=total, unit=unit, note="", waiting="")
             self._bar = bars, task
 
-            def advance(by: float = 1, note: str = "") -> None:
-                bars.update(task, advance=by)
+            def advance(by: float = 1, note: str = "", total: int | None = None) -> None:
+                bars.update(task, advance=by, total=total)
                 if note:
                     bars.update(task, note=note)
 
@@ -179,7 +182,7 @@ class Silent:
     @contextmanager
     def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
         """Count nothing."""
-        yield lambda by=1, note="": None
+        yield lambda by=1, note="", total=None: None
 
     def waiting(self, text: str) -> None:
         """Show nothing."""

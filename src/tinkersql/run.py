@@ -80,13 +80,14 @@ def run(
         raise
 
 
-def resume(path: Path, reporter: Reporter, consent: Consent) -> tuple[RunFolder, dict[str, Any]]:
+def resume(path: Path, reporter: Reporter, consent: Consent, model: str = "") -> tuple[RunFolder, dict[str, Any]]:
     """Go on with an exercise that was stopped; what was measured before training is not measured again.
 
     Args:
         path: The run folder.
         reporter: Shows what goes on.
         consent: What the user has agreed to beforehand.
+        model: Where its base model lies now; empty: where it lay.
 
     Raises:
         TinkersqlError: Whatever a user can mend; the run can be resumed again.
@@ -95,7 +96,7 @@ def resume(path: Path, reporter: Reporter, consent: Consent) -> tuple[RunFolder,
     folder = RunFolder.open(path)
     folder.refuse_sweep()
     with folder.locked():
-        settings = folder.read_settings()
+        settings = folder.read_settings(model)
         if settings.start:
             raise RunError(f"{path}: begun by tinkersql train from another run; go on with tinkersql train --resume")
         if folder.read_result().get("memory"):  # what is measured last
@@ -134,7 +135,7 @@ def _exercise(
             plan, most, held_out = sitting.plan, settings.max_tokens, sitting.held_out
             done = len(sitting.done) if sitting.ended_at is None else plan.steps or 0
             prompts = _prompt_lengths(sitting.tokenizer, settings, split, suites, facts)
-            expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done)
+            expected = expect(backend, plan, consent, reporter, prompts, most, held_out, done, sitting.elapsed)
 
             reporter.heading("Before training")
             exam = _Exam(settings, folder, facts, backend, sitting.tokenizer, split.train[:POOL], reporter)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinkersql._version import __version__
-from tinkersql.config_file import to_toml
+from tinkersql.config_file import absolute, to_toml
 from tinkersql.errors import RunError, SettingsError
 from tinkersql.settings import STOPS, Resolved, Settings
 
@@ -167,8 +167,11 @@ class RunFolder(ResultFolder):
         """Where the embedded server keeps this run's checkpoints."""
         return self.path / "store"
 
-    def read_settings(self) -> Settings:
+    def read_settings(self, model: str = "") -> Settings:
         """The settings of a run that was made before; those that it does not name have their defaults.
+
+        Args:
+            model: Where its base model lies now; empty: where it lay.
 
         Raises:
             RunError: The folder holds no run.
@@ -177,9 +180,10 @@ class RunFolder(ResultFolder):
         try:
             entries = self.read_json("config.json")["settings"]
             values: dict[str, Any] = {name: entry["value"] for name, entry in entries.items() if name in known}
-            return replace(Settings(), **values | {"stops": tuple(values.get("stops", STOPS))})
+            settings = replace(Settings(), **values | {"stops": tuple(values.get("stops", STOPS))})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise RunError(f"{self.path}: no run lies there; give the folder of one, such as runs/NAME") from None
+        return absolute(replace(settings, model=model)) if model else settings
 
     def read_result(self) -> dict[str, Any]:
         """What ``result.json`` holds; nothing while there is none.
@@ -283,6 +287,12 @@ class RunFolder(ResultFolder):
         }
         self.write_json("config.json", config)
         self.write_text("config.toml", to_toml(resolved))
+
+    def move_model(self, model: str) -> None:
+        """Note in ``config.json`` where the base model lies now."""
+        config = self.read_json("config.json")
+        config["settings"]["model"] = {"value": model, "source": "--model, when the run was resumed"}
+        self.write_json("config.json", config)
 
     def add_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
         """Append one checkpoint to ``checkpoints.jsonl``, with the time."""

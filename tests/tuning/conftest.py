@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tinkersql.console import Advance, Silent
 
 STEPS = 60
 SCHEMA = "CREATE TABLE ducks (name VARCHAR, weight REAL, pond VARCHAR)"
@@ -85,6 +87,33 @@ class Trainings:
         )
 
 
+class Person(Silent):
+    """Reads what is said, and ends the process, as far as a test can, when so many examples have been seen."""
+
+    def __init__(self, dies_at: float = float("inf")) -> None:
+        self.said: list[str] = []
+        self.dies_at = dies_at
+
+    def say(self, text: str) -> None:
+        self.said.append(text.strip())
+
+    @contextmanager
+    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
+        seen = 0.0
+
+        def advance(by: float = 1, note: str = "", total: int | None = None) -> None:  # noqa: ARG001
+            nonlocal seen
+            seen += by
+            if label == "train" and seen >= self.dies_at:
+                raise Death
+
+        yield advance
+
+
+class Death(BaseException):
+    """Nothing catches it, so nothing is put in order."""
+
+
 @pytest.fixture(scope="session")
 def trainings(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Trainings:
     return Trainings(tmp_path_factory.mktemp("trainings"), tiny_model)
@@ -119,8 +148,8 @@ def server_of(child: subprocess.Popen[str]) -> psutil.Process:
     return server
 
 
-def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None:
-    """Stop a training after a step: Ctrl-C, or kill the client, the server or both."""
+def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> str:
+    """Stop a training after a step: Ctrl-C, or kill the client, the server or both; what it has said then."""
     wait_until(lambda: len(trainings.rows(name)) >= step, child)
     with suppress(ProcessLookupError, psutil.NoSuchProcess, ValueError):
         server = server_of(child)
@@ -130,7 +159,7 @@ def stop_at(trainings: Trainings, name: str, child, step: int, how: str) -> None
             server.kill()
         if how in ("client", "both"):
             os.kill(child.pid, signal.SIGKILL)
-    child.communicate(timeout=120)
+    return child.communicate(timeout=120)[1]
 
 
 def kill_at_random(trainings: Trainings, name: str, steps: int, rng: random.Random, *options: str) -> None:

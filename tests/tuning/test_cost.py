@@ -116,6 +116,25 @@ def test_the_embedded_server_is_tried(engine: Any) -> None:
     assert "about 0 s of training" in str(found)
 
 
+def test_minutes_bound_the_estimate(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "CALIBRATION_SECONDS", 0.0)
+    small = plan([9] * 320, 4)
+    small.settings = replace(small.settings, minutes=60.0)
+    timed = Plan(small.datums, small.settings)
+    there = backend("embedded", engine.model, engine.base_url, engine.key)
+    assert estimate(there, work_of(timed), timed).work == work_of(timed), "an hour is more than enough"
+    work = Work(80, 2880, validation_tokens=800)
+    ended = estimate(there, work, timed, elapsed=3600.0)
+    assert ended.work == Work(5, 180, validation_tokens=50), "the timed steps are taken in any case"
+    most = estimate(there, Work(10**6, 10**9), timed, elapsed=3000.0)
+    assert most.seconds == pytest.approx(600.0)
+    assert most.work.steps < 10**6
+    assert "60 minutes may end it earlier" in str(estimate(backend("tinker"), work, timed))
+    assert "may end it earlier" not in str(hosted(work))
+    timed.fix(80)
+    assert estimate(there, work, timed, elapsed=3600.0).work == work, "the steps are known"
+
+
 def test_batches_are_taken_from_all_over_the_data_and_long_trainings_are_tried_longer(
     engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

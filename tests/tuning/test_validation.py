@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,41 +13,15 @@ import pytest
 from tinkersql.console import Advance, Silent
 from tinkersql.corpus import read_file
 from tinkersql.errors import DataError, Interrupted, SettingsError
+from tinkersql.report.wording import duration
 from tinkersql.runs import RunFolder
 from tinkersql.settings import Resolved, resolve
 from tinkersql.train import resume, train
 from tinkersql.tuning import best_of, gather
 from tinkersql.tuning.cost import Consent
-from tuning.conftest import ROWS, Trainings, ended, kill_at_random
+from tuning.conftest import ROWS, Death, Person, Trainings, ended, kill_at_random
 
 SAME = {"metrics": ("step", "examples", "loss", "learning_rate"), "validations": ("step", "loss", "n", "n_questions")}
-
-
-class Person(Silent):
-    """Reads what is said, and ends the process, as far as a test can, when so many examples have been seen."""
-
-    def __init__(self, dies_at: float = float("inf")) -> None:
-        self.said: list[str] = []
-        self.dies_at = dies_at
-
-    def say(self, text: str) -> None:
-        self.said.append(text.strip())
-
-    @contextmanager
-    def track(self, label: str, total: int | None, unit: str) -> Iterator[Advance]:  # noqa: ARG002
-        seen = 0.0
-
-        def advance(by: float = 1, note: str = "") -> None:  # noqa: ARG001
-            nonlocal seen
-            seen += by
-            if label == "train" and seen >= self.dies_at:
-                raise Death
-
-        yield advance
-
-
-class Death(BaseException):
-    """Nothing catches it, so nothing is put in order."""
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +179,23 @@ def test_examples_after_the_best_step_do_not_count_as_trained_on(settings, tmp_p
     best = best_of(folder.rows("validations.jsonl"))
     assert best is not None
     assert result["data"]["trained_on"] == 2 * best["step"] < result["training"]["examples"] < 40
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_sittings(settings, tmp_path) -> None:
+    with pytest.raises(Death):
+        train(settings(), tmp_path, "run", Person(24), Consent())
+    folder = RunFolder.open(tmp_path / "run")
+    first = folder.rows("metrics.jsonl")[-1]["elapsed"]
+    before = folder.read_result()["seconds"]
+    started = time.monotonic()
+    _, result = resume(folder.path, 0, Silent(), Consent())
+    took = time.monotonic() - started
+    assert result["seconds"] == folder.read_result()["seconds"]
+    assert max(first, before) + 0.5 * took < result["seconds"] <= before + first + took
+    assert result["seconds"] > result["training"]["seconds"]
+    assert f"took {duration(result['seconds'])}" in (folder.path / "report.html").read_text()
+    _, again = resume(folder.path, 1, Silent(), Consent())
+    assert again["seconds"] > result["seconds"]
 
 
 def test_ctrl_c_before_a_validation_leaves_it_to_the_next_sitting(engine, settings, whole, tmp_path) -> None:

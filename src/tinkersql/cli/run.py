@@ -20,8 +20,9 @@ def _run(wanted: Wanted, *, resume: ResumeOption = None, json: ResultOption = Fa
     from tinkersql import run as main_path  # imports torch and the SDK: seconds that --help need not wait for
 
     if resume is not None:
-        wanted.check_resume()
-        folder, result = main_path.resume(resume, Terminal(), wanted.consent())
+        wanted.check_resume("model")
+        model = wanted.given.get("model", "")
+        folder, result = main_path.resume(resume, Terminal(), wanted.consent(), model)
     else:
         asked = wanted.request()
         folder, result = main_path.run(asked.resolved, asked.runs, asked.name, Terminal(), wanted.consent())

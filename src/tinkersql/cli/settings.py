@@ -131,14 +131,15 @@ class Wanted:
         prices = self.prices or (Path(file["prices"]) if "prices" in file else None)
         return Consent(spend, self.yes or file.get("yes", False), prices)
 
-    def check_resume(self, **others: Any) -> None:
-        """What is resumed has its own settings and its own place.
+    def check_resume(self, *allowed: str, **others: Any) -> None:
+        """What is resumed has its own settings, but for those ``allowed``, and its own place.
 
         Raises:
             SettingsError: One of these was given, or one of ``others``, which the command has beside them.
         """
         own = {"config": self.config, "preset": self.preset, "name": self.name, "runs": self.runs, **others}
-        chosen = [*self.given, *(name for name, value in own.items() if value is not None)]
+        given = [*self.given, *(name for name, value in own.items() if value is not None)]
+        chosen = [name for name in given if name not in allowed]
         if chosen:
             raise SettingsError(f"--resume goes on with its own settings: leave --{chosen[0].replace('_', '-')} out")
 

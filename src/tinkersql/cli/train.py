@@ -16,7 +16,8 @@ def _train(
     *,
     resume: ResumeOption = None,
     more_steps: Annotated[
-        int | None, typer.Option(help="With --resume: add so many steps to a training that has ended.")
+        int | None,
+        typer.Option(help="With --resume: add so many steps to a training that has ended, on its own examples."),
     ] = None,
     json: ResultOption = False,
 ) -> None:
@@ -27,8 +28,9 @@ def _train(
     from tinkersql.tuning.start import inherited
 
     if resume is not None:
-        wanted.check_resume()
-        folder, result = main_path.resume(resume, more_steps or 0, Terminal(), wanted.consent())
+        wanted.check_resume("model")
+        model = wanted.given.get("model", "")
+        folder, result = main_path.resume(resume, more_steps or 0, Terminal(), wanted.consent(), model)
     else:
         asked = wanted.request(inherited)
         folder, result = main_path.train(asked.resolved, asked.runs, asked.name, Terminal(), wanted.consent())

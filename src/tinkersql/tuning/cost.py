@@ -1,5 +1,6 @@
 """What a training will take, before it starts: tokens, steps, time where it is measured, money where it is charged."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +13,7 @@ from tinkersql.console import confirm as ask
 from tinkersql.settings import BackendKind, Settings
 from tinkersql.tuning.loop import Training
 from tinkersql.tuning.objectives import Row
-from tinkersql.tuning.plan import Plan
+from tinkersql.tuning.plan import TIMED_STEPS, Plan
 from tinkersql.tuning.prices import load_prices
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ class Work:
     prefill_tokens: int = 0
     sample_tokens: int = 0
     validation_tokens: int = 0
+
+    def part(self, share: float) -> "Work":
+        """The same of a training that ends after this share of its steps; what evaluations ask stays."""
+        return replace(
+            self,
+            steps=math.ceil(share * self.steps),
+            train_tokens=math.ceil(share * self.train_tokens),
+            validation_tokens=math.ceil(share * self.validation_tokens),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +121,17 @@ def expect(
     max_tokens: int = 0,
     held_out: "Sequence[tinker.Datum]" = (),
     done: int = 0,
+    elapsed: float = 0.0,
 ) -> Estimate:
-    """Estimate, show, and ask where it is more than the user has agreed to; the arguments are those of `work_of`.
+    """Estimate, show, and ask where it is more than the user has agreed to.
+
+    The arguments are those of `work_of` and `estimate`.
 
     Raises:
         SettingsError: It must be asked, and there is no terminal; or a price table cannot be read.
         Interrupted: The user does not agree.
     """
-    found = estimate(backend, work_of(plan, prompts, max_tokens, held_out, done), plan, consent.prices)
+    found = estimate(backend, work_of(plan, prompts, max_tokens, held_out, done), plan, consent.prices, elapsed)
     reporter.say(f"  Expected: {found}")
     confirm(found, consent)
     return found
@@ -172,22 +185,26 @@ def _prompt_tokens(datums: "Sequence[tinker.Datum]") -> int:
     return sum(1 + int((datum.loss_fn_inputs["weights"].to_numpy() == 0).sum()) for datum in datums)
 
 
-def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = None) -> Estimate:
+def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = None, elapsed: float = 0.0) -> Estimate:
     """Say what the work will take: on the embedded server by trying, elsewhere by the price table.
+
+    A budget in minutes bounds what has been measured; elsewhere nobody knows how many steps they are.
 
     Args:
         backend: Whom the training will run on.
         work: What `work_of` counted.
         plan: Of the training.
         prices: The user's own table, over the others.
+        elapsed: Seconds of the steps that are done, which count against a budget in minutes.
 
     Raises:
         SettingsError: A price table cannot be read.
         BackendError: The embedded server fails.
     """
     settings = plan.settings
+    earlier = f"; at most, for {settings.minutes:g} minutes may end it earlier" if plan.steps is None else ""
     if backend.kind == "embedded" and settings.objective == "rl":
-        basis = "what sampling and judging take is seen after the first step"
+        basis = f"what sampling and judging take is seen after the first step{earlier}"
         return Estimate(backend.kind, work, None, None, basis)
     if backend.kind == "embedded":
         if not work.steps:
@@ -202,13 +219,19 @@ def estimate(backend: Backend, work: Work, plan: Plan, prices: Path | None = Non
             ).result()
             speed, tried = calibrate(client, plan.datums, min(settings.batch_size, CALIBRATION_BATCH), work.steps)
         basis = f"{speed:.0f} tokens/s, measured in {tried} steps"
-        return Estimate(backend.kind, work, work.train_tokens / speed, None, basis)
+        seconds = work.train_tokens / speed
+        if plan.steps is None:
+            # The timed steps are taken in any case.
+            share = min(1.0, max((settings.minutes * 60 - elapsed) / seconds, TIMED_STEPS / work.steps))
+            work, seconds = work.part(share), share * seconds
+        return Estimate(backend.kind, work, seconds, None, basis)
     price = load_prices(prices).get(backend.model)
     if price is None:
-        return Estimate(backend.kind, work, None, None, f"price of {backend.model} unknown: --prices FILE tells it")
+        unknown = f"price of {backend.model} unknown: --prices FILE tells it{earlier}"
+        return Estimate(backend.kind, work, None, None, unknown)
     # A forward pass costs at most what one with a gradient does.
     usd = price.of(work.train_tokens + work.validation_tokens, work.prefill_tokens, work.sample_tokens)
-    return Estimate(backend.kind, work, None, usd, f"prices of {price.origin}")
+    return Estimate(backend.kind, work, None, usd, f"prices of {price.origin}{earlier}")
 
 
 def calibrate(

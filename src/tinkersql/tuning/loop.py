@@ -123,7 +123,7 @@ class Loop:
         done: Sequence[Row],
         objective: Objective,
         validations: "Validations | None" = None,
-        advance: Advance = lambda by=1, note="": None,
+        advance: Advance = lambda by=1, note="", total=None: None,
     ) -> None:
         """See `train`; ``advance`` is told of each step's examples and its loss."""
         self.client = client
@@ -152,7 +152,7 @@ class Loop:
                     if self.unsaved:
                         self.save("interrupted")
                     whole = f" of {self.plan.steps}" if self.plan.steps else ""
-                    raise Interrupted(f"stopped after step {number}{whole}; its checkpoint stays, and --resume goes on")
+                    raise Interrupted(f"stopped after step {number}{whole}; its checkpoint stays")
         return self.summary()
 
     def turns(self, last: int | None = None) -> Iterator[int]:
@@ -181,7 +181,7 @@ class Loop:
             if self.plan.steps is None and number == first + TIMED_STEPS - 1:
                 self._fix_steps(number)
             yield number
-            if save_every and number % save_every == 0 and self._has(number + 1, last):
+            if save_every and self.unsaved and number % save_every == 0 and self._has(number + 1, last):
                 self.save("periodic")
 
     def save(self, kind: str) -> str:
@@ -273,6 +273,7 @@ class Loop:
         left = self.plan.settings.minutes * 60 - self.metrics[-1]["elapsed"]
         self.plan.fix(number + max(0, int(left / each)))
         self.diary.planned(self.plan)
+        self.advance(0, total=self.plan.examples)
         self.reporter.say(f"  {self.plan.settings.minutes:g} minutes are {self.plan.steps:,} steps of {each:.2f} s")
 
 

@@ -2,7 +2,7 @@
 
 train.jsonl         the examples of one pass, in the order of the first: a resume needs no other data
 held-out.jsonl      the examples of validation, if there is any
-plan.json           the hashes of data, examples and tokens, the weights to start from, and the legs of the plan
+plan.json           the hashes of data, examples, tokens and base model, the weights to start from, and the plan's legs
 metrics.jsonl       one line per step
 validations.jsonl   one line per validation
 checkpoints.jsonl   one line per checkpoint, written after it has been saved
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tinkersql.backend import Backend
 from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, printable
 from tinkersql.corpus import Corpus, Example, read_file, to_record
@@ -50,9 +51,10 @@ class Record(Diary):
         examples: Sequence[Example],
         held_out: Sequence[Example],
         plan: Plan,
+        backend: Backend,
         start: Start | None = None,
     ) -> None:
-        """Write down what is going to be trained on, and validated on."""
+        """Write down what is going to be trained, on what, and validated on what."""
         self.folder.write_rows(_EXAMPLES, map(to_record, examples))
         if held_out:
             self.folder.write_rows(_HELD_OUT, map(to_record, held_out))
@@ -61,8 +63,9 @@ class Record(Diary):
             "examples": sha256_of(self.folder.path / _EXAMPLES),
             "held_out": sha256_of(self.folder.path / _HELD_OUT) if held_out else None,
             "tokens": sha256_of_tokens(plan.datums),
+            "model": backend.provenance.get("sha256"),
         }
-        origin = {"start": start.to_dict()} if start else {}
+        origin = {"model": backend.model, **({"start": start.to_dict()} if start else {})}
         self.folder.write_json(_PLAN, {"sha256": hashes, **origin, **plan.to_dict()})
 
     def planned(self, plan: Plan) -> None:
@@ -90,13 +93,13 @@ class Record(Diary):
         """Append to ``checkpoints.jsonl``, and delete the checkpoint that is one too many."""
         self.folder.add_checkpoint(row)
         saved = self.folder.rows(_CHECKPOINTS)
-        if row["kind"] in ROLLING:
-            rolling = [each for each in saved if each["kind"] in ROLLING]
-            self.delete(*rolling[-self.keep - 1 : -self.keep])
-        if row["kind"] == "best":
-            ends = [each["state_path"] for each in saved if each["kind"] == "final"]
-            best = [each for each in saved if each["kind"] == "best"]
-            self.delete(*(each for each in best[-2:-1] if each["state_path"] not in ends))
+        if row["kind"] == "final":
+            return
+        kinds, keep = (ROLLING, self.keep) if row["kind"] in ROLLING else (("best",), 1)
+        alike = [each for each in saved if each["kind"] in kinds]
+        staying = alike[-keep:] + [each for each in saved if each["kind"] == "final"]
+        paths = {each["state_path"] for each in staying}
+        self.delete(*(each for each in alike[-keep - 1 : -keep] if each["state_path"] not in paths))
 
     def best(self) -> dict[str, Any] | None:
         """The line of the checkpoint with the lowest validation loss; None without one."""
@@ -123,6 +126,7 @@ class Left:
         validations: The lines of all validations that were noted.
         checkpoints: The lines of all checkpoints, in the order in which they were saved.
         tokens_sha256: Of the Datums.
+        model_sha256: Of the base model's weights; None where the service keeps them, and in runs of before.
         start: The weights that it began with; None for a fresh adapter.
     """
 
@@ -133,6 +137,7 @@ class Left:
     validations: list[dict[str, Any]]
     checkpoints: list[dict[str, Any]]
     tokens_sha256: str
+    model_sha256: str | None
     start: Start | None
 
     @property
@@ -170,6 +175,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
         start = Start(**document["start"]) if "start" in document else None
         data_sha256, tokens_sha256 = hashes["data"], hashes["tokens"]
         examples_sha256, held_out_sha256 = hashes["examples"], hashes.get("held_out")
+        model_sha256 = hashes.get("model")
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{path}: damaged, so this run cannot be resumed; start a new one") from None
     _check_data(settings, data_sha256, reporter)
@@ -177,7 +183,7 @@ def read(folder: RunFolder, settings: Settings, reporter: Reporter) -> Left:
     held_out = _examples(folder.path / _HELD_OUT, held_out_sha256) if held_out_sha256 else ()
     checkpoints = folder.rows(_CHECKPOINTS)
     steps, validations = folder.rows(_METRICS), folder.rows(_VALIDATIONS)
-    return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256, start)
+    return Left(examples, held_out, legs, steps, validations, checkpoints, tokens_sha256, model_sha256, start)
 
 
 def until(folder: RunFolder, left: Left, step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -1,6 +1,5 @@
 """One sitting of a training: from its first step, or from the last checkpoint of an earlier sitting, to its end."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,9 +66,17 @@ class Sitting:
         steps = range(1, self.record.folder.tuned_step() + 1)
         return [self.examples[index] for index in sorted({i for step in steps for i in self.plan.indices(step)})]
 
-    def extend(self, steps: int) -> None:
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the steps in ``done`` took."""
+        return self.done[-1]["elapsed"] if self.done else 0.0
+
+    def extend(self, steps: int, reporter: Reporter) -> None:
         """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
         assert self.ended_at is not None
+        unseen = len(self.plan.datums) - self.done[-1]["examples"]
+        begins = f"the {unseen:,} examples not seen yet, then " if unseen > 0 else ""
+        reporter.say(f"  {steps:,} more steps: {begins}a further pass over the {len(self.plan.datums):,} examples")
         self.plan.extend(steps, self.ended_at)
 
     def train(self, reporter: Reporter) -> Training:
@@ -149,7 +156,7 @@ def lay_out(
     """
     examples, datums = material.encode(tokenizer, settings, backend.context_length, reporter)
     plan = Plan(datums, settings)
-    record.begin(material.data, examples, material.held_out, plan, start)
+    record.begin(material.data, examples, material.held_out, plan, backend, start)
     return plan, examples
 
 
@@ -164,7 +171,7 @@ def resume(
 
     Args:
         folder: Of the run.
-        settings: Of the run.
+        settings: Of the run; its base model may lie elsewhere now, which is written down.
         backend: Where it was trained.
         service: Of the backend.
         reporter: Told from which step it goes on.
@@ -173,6 +180,7 @@ def resume(
         RunError: There is nothing to resume, or what it needs has changed or is damaged.
     """
     left = read(folder, settings, reporter)
+    _check_model(folder, left, settings, backend)
     client, step = _restored(left, service, reporter) or (fresh(service, backend, settings, left.start), 0)
     tokenizer = backend.tokenizer(client)
     _, datums, _ = encode_within(tokenizer, Prompts(settings.template), left.examples, 0, None)
@@ -192,6 +200,20 @@ def resume(
     validations = prepare(*common, left.held_out, validated, reporter)
     objective = _objective(client, tokenizer, plan, left.examples, backend, left.start, reporter)
     return Sitting(client, tokenizer, plan, left.examples, done, validations, record, objective, ended_at)
+
+
+def _check_model(folder: RunFolder, left: Left, settings: Settings, backend: Backend) -> None:
+    """The base model must be the one that training began with, wherever it lies now."""
+    moved = settings.model != folder.read_settings().model
+    if moved and left.model_sha256 is None:
+        raise RunError(f"{folder.path}: no hash of its base model is on record, so leave --model out")
+    if left.model_sha256 not in (None, backend.provenance.get("sha256")):
+        raise RunError(
+            f"{backend.provenance['source']}: not the weights that the run began with (their sha256 is "
+            f"{left.model_sha256[:12]}…); if those lie elsewhere now, name the place with --model FOLDER"
+        )
+    if moved:
+        folder.move_model(settings.model)
 
 
 def _objective(
@@ -224,17 +246,20 @@ def _restored(
 ) -> "tuple[tinker.TrainingClient, int] | None":
     """A client from the latest checkpoint that can be loaded, and its step; None without any."""
     import tinker
+    from tinker.types import RequestErrorCategory
 
-    last: float = math.inf
+    last = len(left.metrics)  # later checkpoints are of steps that have been forgotten, to be taken again
     for row in reversed(left.checkpoints):
         if row["step"] > last:
-            continue  # an end has settled on earlier weights, so these steps count no more
+            continue  # or an end has settled on earlier weights, so these steps count no more
         if row["kind"] == "final":
             last = row["step"]
         path: Any = row.get("state_path")
         try:
             return service.create_training_client_from_state_with_optimizer(path).result(), int(row["step"])
         except (tinker.BadRequestError, tinker.NotFoundError, tinker.RequestFailedError) as error:
+            if isinstance(error, tinker.RequestFailedError) and error.category is not RequestErrorCategory.User:
+                raise  # the service is in trouble, not the checkpoint
             reporter.say(
                 f"  The checkpoint of step {row['step']} cannot be used, so an earlier one is ({told_by(error)[:200]})"
             )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tinkersql.config_file import absolute
 from tinkersql.errors import RunError, SettingsError
 from tinkersql.runs import RunFolder
 from tinkersql.settings import Settings
@@ -38,7 +39,7 @@ class Start:
             SettingsError: They differ from the run's where its weights allow no other.
         """
         folder = RunFolder(run)
-        before = folder.read_settings()
+        before = absolute(folder.read_settings())
         for name in WITH_THE_WEIGHTS:
             if getattr(settings, name) != getattr(before, name):
                 raise SettingsError(
