@@ -110,7 +110,8 @@ def _bare(text: str) -> str:
 
 def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: Terminal) -> dict[str, Any]:
     """Train with one recipe (``plain``: rows as they are; `UNTRAINED`: not at all), ask all, and keep the figures."""
-    settings = replace(Settings(), batch_size=cell.batch, learning_rate=cell.rate, seed=cell.seed, save_every=0)
+    given = {"tokens": cell.tokens, "batch_size": cell.batch, "learning_rate": cell.rate, "seed": cell.seed}
+    settings = replace(Settings(), **given, save_every=0)
     rows = list(exam.train)
     random.Random(cell.seed).shuffle(rows)
     method = UNTRAINED.get(cell.recipe, PLAIN)
