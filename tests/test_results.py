@@ -37,7 +37,8 @@ def exams_of(name: str, recipe: str) -> dict:
 def table(name: str) -> list[str]:
     """The rows of a run's table, as the documents show them."""
     return [
-        f"| {LABELS[model]} | {e['matches']} of {e['n']} | {e['rate']:.1%} | {e['low']:.1%} to {e['high']:.1%} |"
+        f"| {LABELS[model]} | {e['matches']} of {e['n']} | {e['rate']:.1%} | "
+        f"{e['clustered']['low']:.1%} to {e['clustered']['high']:.1%} |"
         for model, e in result(name)["evaluations"].items()
     ]
 
