@@ -1,6 +1,7 @@
 """Whatever is accepted as "the same query" without a database must agree on databases."""
 
 import sqlite3
+from contextlib import closing
 from itertools import product
 
 import pytest
@@ -31,7 +32,7 @@ def conditions(draw: st.DrawFn, depth: int = 2) -> str:
 
 
 def rows(query: str) -> list[tuple]:
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.execute(SCHEMA)
         every = [(a, b, c) for a in VALUES for b in VALUES for c in VALUES]
         database.executemany("INSERT INTO t VALUES (?, ?, ?)", every)
@@ -40,7 +41,8 @@ def rows(query: str) -> list[tuple]:
 
 def form(query: str, schema: str = SCHEMA, **options) -> str | None:
     tables = read_schema(schema)
-    return canonical(read_query(query, tables, Sandbox(tables)), **options)
+    with closing(Sandbox(tables)) as sandbox:  # SQLite's heap is bounded for the whole process
+        return canonical(read_query(query, tables, sandbox), **options)
 
 
 PAIRS = (
