@@ -1,5 +1,6 @@
 """What the tests of the judge share: replaying a witness with nothing but SQLite."""
 
+import gc
 import sqlite3
 
 import pytest
@@ -25,3 +26,9 @@ def _replay(answer: Comparison) -> None:
 def replay():
     """Rebuild a witness from its text alone and check that both results are those recorded, and differ."""
     return _replay
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_in_sqlite_s_heap() -> None:
+    """SQLite's heap is bounded for the whole process, and databases in reference cycles of earlier tests fill it."""
+    gc.collect()
