@@ -131,6 +131,9 @@ def test_how_exports_answer_is_read_from_results() -> None:
     assert (
         f"({f16['original']} answers were right before, {f16['exported']} as F16, {q8_0['exported']} as Q8_0;" in text
     )
+    longer = result("export")["q8_0_real_rows"]
+    assert f"gave {longer['same']} of {longer['n']} answers of the original as Q8_0" in text
+    assert f"{longer['original']} right before and {longer['exported']} after" in text
 
 
 def test_what_checking_data_takes_is_read_from_results() -> None:
