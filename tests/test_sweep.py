@@ -308,7 +308,12 @@ def test_a_killed_sweep_goes_on(sweeps: Sweeps, whole: dict) -> None:
 
 
 def test_a_sweep_that_was_tampered_with_is_refused(sweeps: Sweeps, whole: dict) -> None:  # noqa: ARG001
-    for name, content in (("sweep.json", "{}"), ("sweep.json", "{"), ("held-out.jsonl", "")):
+    plan = json.loads((sweeps.folder / "whole" / "sweep.json").read_text())
+    without_cost = json.dumps({key: value for key, value in plan.items() if key != "cost"})
+    for name, content in (
+        *(("sweep.json", text) for text in ("{}", "{", without_cost)),
+        ("held-out.jsonl", ""),
+    ):
         path = sweeps.folder / "tampered"
         shutil.copytree(sweeps.folder / "whole", path, symlinks=True)
         (path / name).write_text(content)
