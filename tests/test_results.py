@@ -177,6 +177,10 @@ def test_what_retrieval_gains_is_read_from_results() -> None:
         read = f"{e['per_question']['prompt_tokens']:.0f}"
         assert f"| {name} | {e['matches']} of {e['n']} | {span} | {cells} | {read} |" in document
     assert f"`{found['command']}`" in document
+    tuned, retrieval = (found["evaluations"][name] for name in ("tuned", "base-retrieval"))
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"Of {tuned['n']} rows like those of training it answered {tuned['matches']}," in readme
+    assert f"similar rows in its prompt {retrieval['matches']}:" in readme
     pairs = {(c["a"], c["b"]): c for c in found["comparisons"]}
     text = " ".join(document.split())
     trained, on_top = pairs["base-retrieval", "tuned"], pairs["tuned", "tuned-retrieval"]
