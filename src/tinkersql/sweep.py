@@ -137,7 +137,7 @@ def _read_plan(folder: RunFolder) -> dict[str, Any]:
     try:
         plan = folder.read_json(_SWEEP)
         same = sha256_of(folder.path / _HELD_OUT) == plan["held_out_sha256"]
-        float(plan["cost"]["seconds"])
+        float(plan["cost"]["seconds"])  # it is added to
     except (OSError, ValueError, KeyError, TypeError):
         raise RunError(f"{folder.path / _SWEEP}: damaged, so this sweep cannot go on; start a new one") from None
     if not same:

@@ -144,7 +144,7 @@ def test_a_training_that_has_ended_can_be_extended(trainings: Trainings, whole: 
     said = ended(trainings.resume("extended"), code=1)
     assert said.splitlines()[-1].endswith("its training has come to its end; --more-steps N adds steps to it")
     said = ended(trainings.resume("extended", "--more-steps", "5"))
-    assert "5 more steps: a further pass over the 44 examples" in said
+    assert "5 more steps, over the run's 44 examples, in a further pass" in said
     rates = [row["learning_rate"] for row in trainings.rows("extended")]
     assert rates[STEPS:] == pytest.approx([0.01, 0.008, 0.006, 0.004, 0.002])
     assert rates[:STEPS] == [row["learning_rate"] for row in trainings.rows(whole)]

@@ -75,8 +75,8 @@ class Sitting:
         """Add steps to a training that has ended; `train` writes that down, so that until then nothing has changed."""
         assert self.ended_at is not None
         unseen = len(self.plan.datums) - self.done[-1]["examples"]
-        begins = f"the {unseen:,} examples not seen yet, then " if unseen > 0 else ""
-        reporter.say(f"  {steps:,} more steps: {begins}a further pass over the {len(self.plan.datums):,} examples")
+        first = f"; {unseen:,} of them have not been seen yet and come first" if unseen > 0 else ", in a further pass"
+        reporter.say(f"  {steps:,} more steps, over the run's {len(self.plan.datums):,} examples{first}")
         self.plan.extend(steps, self.ended_at)
 
     def train(self, reporter: Reporter) -> Training:
