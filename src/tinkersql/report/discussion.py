@@ -127,9 +127,8 @@ def _memory(found: dict[str, Any]) -> str:
             f"Giving tables and columns other names {lost}: {wording.points(test['difference'])} points (95 % interval "
             f"{wording.points(test['low'])} to {wording.points(test['high'])}) on {n} questions. "
         )
-    copies = found["copies"]
-    share = wording.share(found["copied"]) if "copied" in found else f"{copies['n']} answers"  # runs of an earlier day
-    return text + f"Copied word for word from training: {share}; {copies['matches']} of these are right."
+    share, right = wording.share(found["copied"]), found["copies"]["matches"]
+    return text + f"Copied word for word from training: {share}; {right} of these are right."
 
 
 def _questions(comparisons: list[dict[str, Any]]) -> str:
