@@ -227,6 +227,14 @@ def test_the_curve_of_accuracy_and_budget_is_read_from_results() -> None:
             seeds = [entry["exams"][exam]["seeds"] for exam in (*EXAMS[:2], "generated", *EXAMS[2:])]
             cells = [f"{', '.join(str(s['hits']) for s in each)} of {each[0]['n']}" for each in seeds]
             assert f"| {entry['tokens']:,} | {' | '.join(cells)} |" in text
+    text = " ".join((text + (ROOT / "README.md").read_text("utf-8")).split())
+    longest = max(result("generalisation")["recipes"], key=lambda entry: entry["tokens"])
+    [novel], [rows] = (longest["exams"][exam]["seeds"] for exam in ("novel", "in-distribution"))
+    plain = [seed["hits"] for seed in exams_of("generalisation", "plain")["in-distribution"]["seeds"]]
+    assert f"with a million it answers {rows['hits']} of these, where rows as they are reach {listed(plain)}" in text
+    assert f"{longest['exams']['spider']['causes'][0]['unknown_name']} of 200 answers after a million tokens" in text
+    after = f"After {longest['tokens']:,} tokens the recipe answers {novel['hits']} of the 160"
+    assert f"{after}, and {rows['hits']} of 200 rows like those of training" in text
 
 
 def test_what_reinforcement_gains_is_read_from_results() -> None:
@@ -255,6 +263,11 @@ def test_results_hold_no_rows_of_a_data_set() -> None:
         text = path.read_text("utf-8")
         assert "CREATE TABLE" not in text
         assert "SELECT" not in text
+
+
+def listed(numbers: list[int]) -> str:
+    """As ``1, 2 and 3``."""
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def rate(figure: dict) -> str:
