@@ -262,9 +262,10 @@ def test_validations_stand_over_the_loss_and_in_a_table(tmp_path: Path) -> None:
     (made.folder / "result.json").write_text(json.dumps(made.result))
     page = page_of(made)
     training = page.text["section training"]
-    assert "The lowest validation loss was 0.5, at step 20." in training
-    assert "Training stopped early, because it fell no further." in training
-    assert "The tuned model has the best weights, those of step 20." in training
+    assert (
+        "The lowest validation loss was 0.5, at step 20. Training stopped early, because it fell no further. "
+        "The tuned model has the best weights, those of step 20."
+    ) in training
     assert "Measured on 64 held-out rows" in training
     assert "10 of 24" in training
     dots = [attributes for tag, attributes in page.tags if tag == "circle" and attributes["class"] == "dot shots"]
