@@ -103,9 +103,8 @@ def test_the_story_of_new_schemas_is_read_from_results() -> None:
         shown = ["{hits} of {n}".format(**exams[kind]) if kind in exams else "–" for kind in kinds]
         assert f"| {entry['what']} | {' | '.join(shown)} |" in text
     half = {exam: figure["hits"] for exam, figure in result("tuning")["plain"]["exams"].items()}
-    assert (
-        f"gives these {half['in-distribution']} of 200 in distribution and {half['table-disjoint']} on tables" in text
-    )
+    kinds = f"{half['in-distribution']} of 200 in distribution and {half['table-disjoint']} of 200 on tables"
+    assert f"the only other one tried with them, gives {kinds} in no training row" in text
     others = listed([seed["hits"] for seed in enriched["generated"]["seeds"][1:]])
     assert f"itself answered {others} of the generated questions" in text
     assert f"{100 * (plain['in-distribution']['mean'] - enriched['in-distribution']['mean']):.1f} points" in text

@@ -65,4 +65,4 @@ def _aborted_at_exit(done: "subprocess.CompletedProcess[str]") -> bool:
     Before Python 3.14 a thread of pyqwest that hands over the end of an answer aborts the process when the interpreter
     is just closing down (https://github.com/curioswitch/pyqwest/issues/164). What the program did is checked anyway.
     """
-    return done.returncode == -signal.SIGABRT and not done.stderr
+    return sys.version_info < (3, 14) and done.returncode == -signal.SIGABRT and not done.stderr
