@@ -66,6 +66,8 @@ def stats(
     print(f"{loaded.source}: {len(loaded.examples):,} examples, sha256 {loaded.sha256}")
     for kind, count in kinds.items():
         print(f"{count:>8,}  {count / len(loaded.examples):>6.1%}  {kind}")
+    for note in loaded.notes:
+        print(note)
 
 
 @app.command()

@@ -40,7 +40,7 @@ def check(
     if clean is not None:
         check_file(clean, data)
     terminal = Terminal()
-    loaded = corpus.load(data, terminal, mapping(map))
+    loaded = corpus.load(data, terminal, mapping(map), as_it_stands=True)
     found = quality.audit(loaded.examples, terminal, workers or os.cpu_count() or 1)
     written = quality.clean(found, clean) if clean is not None else None
     if json:

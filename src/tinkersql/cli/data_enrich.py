@@ -34,7 +34,8 @@ def enrich(
     if not steps:
         raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.RECIPES)}")
     reporter = Terminal()
-    examples = corpus.load(data, reporter, mapping(map)).examples
+    loaded = corpus.load(data, reporter, mapping(map))
+    examples = loaded.examples
     enriched = recipes.enrich(recipe, examples, seed, reporter=reporter)
     _write(out, [corpus.to_record(example) for example in enriched.examples])
     if json:
@@ -53,6 +54,8 @@ def enrich(
     for step, share in steps:
         print(f"{enriched.counts[step.name]:>8,}  {step.name}={share:g}: {step.summary}")
     print(f"{enriched.unreadable:>8,}  left alone, because schema or query cannot be read")
+    for note in loaded.notes:
+        print(note)
     for before, after in enriched.pairs:
         print(f"\n{printable(after.question)}")
         for label, example in (("before", before), ("after", after)):

@@ -15,6 +15,7 @@ from tinkersql.corpus import hub
 from tinkersql.corpus.examples import Example
 from tinkersql.corpus.formats import kind, listed, rows_of
 from tinkersql.corpus.generate import generate
+from tinkersql.corpus.swallowed import written_out
 from tinkersql.errors import DataError, SettingsError
 
 BUILT_IN = "built-in"
@@ -34,21 +35,24 @@ class Corpus:
         source: A file path, ``hub: …`` or ``built-in``, for people.
         sha256: Of the file's bytes, or of the generated examples with all their golds, written as JSON.
         is_built_in: Whether the examples were generated, and so carry a domain and a pattern.
+        notes: What a reader of results must know about the examples, one sentence each.
     """
 
     examples: tuple[Example, ...]
     source: str
     sha256: str
     is_built_in: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def load(data: str, reporter: Reporter, mapping: str = "") -> Corpus:
+def load(data: str, reporter: Reporter, mapping: str = "", *, as_it_stands: bool = False) -> Corpus:
     """Load ``built-in``, ``hub`` or a data file.
 
     Args:
         data: Which.
         reporter: Shows the hub's download.
         mapping: What the columns of a data file are called, as `parse_mapping` reads it.
+        as_it_stands: Leave out `written_out`.
 
     Raises:
         DataError: Missing, unreadable, empty or malformed data; the hub out of reach.
@@ -62,9 +66,17 @@ def load(data: str, reporter: Reporter, mapping: str = "") -> Corpus:
     if data == HUB:
         with reporter.downloads() as progress:
             path = hub.fetch(progress)
-        return Corpus(read_file(path), f"hub: {hub.DATASET}", sha256_of(path))
-    path = Path(data)
-    return Corpus(read_file(path, names), str(path), sha256_of(path))
+        source = f"hub: {hub.DATASET}"
+    else:
+        path = Path(data)
+        source = str(path)
+    examples = read_file(path, names)
+    changed = {} if as_it_stands else written_out(examples)
+    note = (
+        f"{len(changed):,} golds of {len(examples):,} have max_place or the like for MAX(place), and are read as that."
+    )
+    examples = tuple(changed.get(place, example) for place, example in enumerate(examples))
+    return Corpus(examples, source, sha256_of(path), notes=(note,) if changed else ())
 
 
 @cache

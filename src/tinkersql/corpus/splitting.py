@@ -33,7 +33,7 @@ class Split:
             test examples, and built-in examples that mix the two.
         by: One of `SPLITS`.
         leaks: What training knows of the test questions.
-        notes: What a reader of the results must know about the split, one sentence each; the leaks come last.
+        notes: What a reader of the results must know about data and split, one sentence each; the leaks come last.
     """
 
     train: tuple[Example, ...]
@@ -70,7 +70,7 @@ def split(corpus: Corpus, test_size: int, seed: int, by: str = "row") -> Split:
         train, test, notes = _by_group(corpus, test_size, seed, by, traits)
     left_out = Counter(corpus.examples) - Counter(train) - Counter(test)
     leaks = find_leaks(train, test, traits)
-    return Split(tuple(train), tuple(test), tuple(left_out.elements()), by, leaks, (*notes, leaks.line))
+    return Split(tuple(train), tuple(test), tuple(left_out.elements()), by, leaks, (*corpus.notes, *notes, leaks.line))
 
 
 def count_kinds(examples: Iterable[Example]) -> dict[str, int]:

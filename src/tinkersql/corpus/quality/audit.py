@@ -8,11 +8,12 @@ from functools import partial
 
 from tinkersql.console import Advance, Reporter
 from tinkersql.corpus.examples import Example
-from tinkersql.corpus.quality.causes import CAUSE_OF, CAUSES, LOOSE_ENDS, Cause, Finding
+from tinkersql.corpus.quality.causes import CAUSE_OF, CAUSES, LOOSE_ENDS, SWALLOWED, Cause, Finding
 from tinkersql.corpus.quality.damage import damage
 from tinkersql.corpus.quality.literals import DOUBTS
 from tinkersql.corpus.quality.repeats import contradictions, duplicates, repeated
 from tinkersql.corpus.quality.rows import Row, tidied
+from tinkersql.corpus.swallowed import written_out
 from tinkersql.equivalence import Comparison, Pair, check_many, compare_many
 from tinkersql.errors import DataError
 
@@ -58,9 +59,12 @@ def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> 
     """
     started = time.monotonic()
     done = Audit(examples)
+    changed = written_out(examples)
+    done.findings += [Finding(n + 1, SWALLOWED, examples[n].gold, tidied(e.gold)) for n, e in changed.items()]
+    whole = [changed.get(place, example) for place, example in enumerate(examples)]
     texts = [
         (number, example.question.strip(), example.schema, tidied(gold))
-        for number, example in enumerate(examples, 1)
+        for number, example in enumerate(whole, 1)
         for gold in example.golds
     ]
     with reporter.track("run golds", len(texts), "golds") as advance:
@@ -80,7 +84,7 @@ def audit(examples: Sequence[Example], reporter: Reporter, workers: int = 1) -> 
         if gold.number not in damaged or damaged[gold.number].repair:
             rows[gold.number].append(mended.get(place, gold))
     done.rows = {
-        number: replace(examples[number - 1], question=row[0].question, golds=tuple(gold.gold for gold in row))
+        number: replace(whole[number - 1], question=row[0].question, golds=tuple(gold.gold for gold in row))
         for number, row in rows.items()
     }
     groups = repeated(rows.values())

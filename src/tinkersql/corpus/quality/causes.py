@@ -31,6 +31,7 @@ OVER_BUDGET = Cause("over budget", Severity.ERROR)
 TORN_NAME = Cause("torn name", Severity.ERROR)
 TORN_NUMBER = Cause("torn number", Severity.ERROR)
 TORN_VALUE = Cause("torn value", Severity.ERROR)
+SWALLOWED = Cause("swallowed aggregate", Severity.ERROR)
 INNER_QUOTE = Cause("quote inside a value", Severity.ERROR)
 OPEN_QUOTE = Cause("unbalanced quote", Severity.ERROR)
 VALUE_AS_COLUMN = Cause("value read as a column", Severity.ERROR)
@@ -44,7 +45,7 @@ LOOSE_ENDS = Cause("loose ends", Severity.WARNING)
 
 CAUSES = (
     *(SCHEMA, SYNTAX, NAME, RUNTIME, OVER_BUDGET),
-    *(TORN_NAME, TORN_NUMBER, TORN_VALUE, INNER_QUOTE, OPEN_QUOTE, VALUE_AS_COLUMN, PLACEHOLDER),
+    *(TORN_NAME, TORN_NUMBER, TORN_VALUE, SWALLOWED, INNER_QUOTE, OPEN_QUOTE, VALUE_AS_COLUMN, PLACEHOLDER),
     *(CONTRADICTION, DUPLICATE, BARE_VALUE, WRAPPED_VALUE, LITERAL, LOOSE_ENDS),
 )
 """Every cause."""
