@@ -63,6 +63,7 @@ def run(
     backends.check(settings)
     check_monitors(settings)
     RunFolder.check(runs, name)
+    suites_of(settings.suites)
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         material = gather(settings, reporter)

@@ -17,7 +17,7 @@ from tinkersql.cache import sha256_of
 from tinkersql.console import Reporter, Silent
 from tinkersql.corpus import Example, read_file, to_record
 from tinkersql.errors import Interrupted, RunError, SettingsError
-from tinkersql.evaluation import judge, summarise
+from tinkersql.evaluation import judge, require_golds, summarise
 from tinkersql.evaluation.methods import PLAIN, Model, attempt
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.runs import RunFolder, made, now
@@ -220,6 +220,7 @@ def _gather(
     data = corpus.load(settings.data, reporter, settings.map)
     seeds = dict.fromkeys(cell.settings.seed for cell in cells)
     splits = {seed: corpus.split(data, settings.test_size, seed, settings.split) for seed in seeds}
+    require_golds(splits[settings.seed].test)
     common = set.intersection(*(set(split.train) for split in splits.values()))
     rows = [example for example in splits[settings.seed].train if example in common]
     train, kept = hold_out(rows, held_out)

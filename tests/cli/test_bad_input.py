@@ -65,6 +65,15 @@ def test_an_unreachable_hub_names_the_alternatives(tmp_path) -> None:
     assert "--data built-in" in line
 
 
+@pytest.mark.parametrize("command", [("train",), ("sweep", "--learning-rates", "1e-3,2e-3")])
+def test_golds_that_do_not_run_are_not_trained_on(tmp_path, command) -> None:
+    rows = [{**ROW, "question": f"{ROW['question']} {i}", "answer": "SELECT name FROM geese"} for i in range(30)]
+    (tmp_path / "broken.json").write_text(json.dumps(rows))
+    line = refused(tinkersql(*command, "--data", "broken.json", "--test-size", "5", cwd=tmp_path))
+    assert "none of the 5 test questions has an expected query that runs" in line
+    assert not (tmp_path / "runs").exists()
+
+
 def test_an_unknown_model(tmp_path, data) -> None:
     done = tinkersql(
         *("run", "--data", data, "--test-size", "5", "--model", "nobody/nothing"),

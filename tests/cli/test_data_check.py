@@ -119,14 +119,24 @@ def test_data_in_which_nothing_runs(folder) -> None:
         ("nowhere/clean.json", "there is no folder nowhere"),
         ("data.json", "this is the data itself"),
         ("folder.json", "this is no file"),
+        ("logged.json", "logged.json.log.jsonl: this is no file"),
     ],
 )
 def test_a_bad_place_is_refused_before_the_work(folder, out, complaint) -> None:
     (folder / "folder.json").mkdir()
+    (folder / "logged.json.log.jsonl").mkdir()
     before = (folder / "data.json").read_bytes()
     line = refused(check("data.json", "--clean", out, cwd=folder))
     assert complaint in line
     assert (folder / "data.json").read_bytes() == before
+
+
+def test_data_with_the_name_of_the_log_is_no_log(folder) -> None:
+    data = (folder / "data.json").rename(folder / "clean.json.log.jsonl")
+    data.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    before = data.read_bytes()
+    assert "this is the data itself" in refused(check(data.name, "--clean", "clean.json", cwd=folder))
+    assert data.read_bytes() == before
 
 
 def test_a_missing_file(folder) -> None:

@@ -397,7 +397,7 @@ def test_only_the_generator_s_training_split_is_mixed_in() -> None:
         ("distracter-columns", "no such recipe.*distractor-columns.*full-schemas"),
         ("shuffle-columns,shuffle-columns", "given twice"),
         ("all,mix-generated=0.3,mix-generated", "mix-generated is given twice"),
-        ("all,full-schemas", "is given twice"),
+        ("all,full-schemas", "give one of full-schemas and all"),
         ("keep-plain=1,shuffle-columns", "every row is exempt, and shuffle-columns would change none"),
         ("full-schemas,keep-plain=1", "every row is exempt"),
         ("mix-generated=1", "use --data built-in"),
@@ -405,14 +405,18 @@ def test_only_the_generator_s_training_split_is_mixed_in() -> None:
         ("shuffle-columns=1.5", "above 0"),
         ("shuffle-columns=nan", "above 0"),
         ("shuffle-columns=", "above 0"),
-        ("shuffle-columns,,declared-keys", "no such recipe"),
-        ("full-schemas=0.5", "no such recipe"),
+        ("full-schemas=0.5", "full-schemas stands for several recipes and takes no share"),
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused_in_one_line(spec, message) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
         parse(spec)
     assert "\n" not in str(caught.value)
+
+
+def test_commas_to_spare_do_not_matter() -> None:
+    assert parse("shuffle-columns,,declared-keys, ") == parse("shuffle-columns,declared-keys")
+    assert parse(",") == parse("") == ()
 
 
 def test_a_recipe_that_is_named_has_its_own_share_in_a_combination() -> None:

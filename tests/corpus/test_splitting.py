@@ -143,6 +143,8 @@ def test_a_table_split_tests_on_tables_with_names_and_says_so() -> None:
     assert "The tables of 20 training examples have no names of their own" in parts.notes[0]
     with pytest.raises(SettingsError, match=r"too small for a table-disjoint split with --test-size 6; use at most 5"):
         split(file(*unnamed, *named), 6, seed=0, by="table")
+    with pytest.raises(SettingsError, match="no table has a name of its own"):
+        split(file(*unnamed), 1, seed=0, by="table")
 
 
 def test_a_group_of_more_than_half_the_rows_is_trained_on() -> None:

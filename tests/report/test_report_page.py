@@ -344,6 +344,8 @@ def test_errors_are_one_line_and_name_the_file(tmp_path: Path) -> None:
     assert "no such run folder" in message(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     assert "not a run folder" in message(tmp_path / "empty")
+    (tmp_path / "empty" / "result.json").write_text('{"questions": {"source": "suite novel"}, "evaluations": {}}')
+    assert "an evaluation has no page" in message(tmp_path / "empty")
     lines = (made.folder / "metrics.jsonl").read_text()
     (made.folder / "metrics.jsonl").write_text('{"step": 1\n' + lines)
     assert "metrics.jsonl, line 1: not valid JSON" in message(made.folder)

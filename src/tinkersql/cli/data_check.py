@@ -23,7 +23,9 @@ def check(
     data: DataArgument,
     clean: Annotated[
         Path | None,
-        typer.Option(metavar="OUT", help="Write the data without its errors to a new .json or .jsonl file."),
+        typer.Option(
+            metavar="OUT", help="Write the data without its errors to this .json or .jsonl file, and OUT.log.jsonl."
+        ),
     ] = None,
     examples: Annotated[int, typer.Option(metavar="N", min=0, help="How many rows to name for each cause.")] = 1,
     workers: Annotated[
@@ -38,7 +40,8 @@ def check(
     from tinkersql.corpus.writing import check_file
 
     if clean is not None:
-        check_file(clean, data)
+        for path in (clean, quality.log_of(clean)):
+            check_file(path, data)
     terminal = Terminal()
     loaded = corpus.load(data, terminal, mapping(map), as_it_stands=True)
     found = quality.audit(loaded.examples, terminal, workers or os.cpu_count() or 1)

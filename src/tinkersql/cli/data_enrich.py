@@ -32,7 +32,7 @@ def enrich(
     check_file(out, data)
     steps = recipes.parse(recipe)
     if not steps:
-        raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.RECIPES)}")
+        raise SettingsError(f"--recipe: at least one is needed; choose from {', '.join(recipes.NAMES)}")
     reporter = Terminal()
     loaded = corpus.load(data, reporter, mapping(map))
     examples = loaded.examples

@@ -152,7 +152,9 @@ def _example(path: Path, where: str, row: Any, names: Mapping[str, str]) -> Exam
     found: dict[str, tuple[str, ...]] = {}
     for key, name in names.items():
         if name not in row:
-            raise DataError(f"{path}: {where} has no '{name}' (its keys: {listed(list(row))})")
+            raise DataError(
+                f"{path}: {where} has no '{name}' (its keys: {listed(list(row))}); --map {key}=NAME names another"
+            )
         is_list = key == "answer" and isinstance(row[name], list)
         found[key] = tuple(row[name]) if is_list else (row[name],)
         for problem in filter(None, map(_problem, found[key] or ("",))):

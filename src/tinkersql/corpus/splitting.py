@@ -112,6 +112,11 @@ def _by_group(corpus: Corpus, test_size: int, seed: int, by: str, traits: Mappin
     order.sort(key=lambda key: max(len(groups[key]), test_size // _SPREAD))
     sizes = [len(groups[key]) for key in order]
     if (available := sum(sizes if len(order) < len(groups) else sizes[:-1])) < test_size:
+        if by == "table" and not order and not any(traits[group[0]].has_name for group in groups.values()):
+            raise SettingsError(
+                f"{corpus.source}: no table has a name of its own (table_name_7 is none), so nobody knows which rows "
+                "share one; use another split"
+            )
         if not available:
             raise SettingsError(f"{corpus.source} is too small to split by {by}; use more data, or another split")
         raise SettingsError(

@@ -81,10 +81,13 @@ def read(folder: Path) -> RunFiles:
         raise RunError(f"{folder}: no such run folder; give the folder that `tinkersql run` has written")
     if not any((folder / name).is_file() for name in ("config.json", "result.json")):
         raise RunError(f"{folder}: not a run folder, it has neither config.json nor result.json")
+    result = read_object(folder / "result.json")
+    if "questions" in result:
+        raise RunError(f"{folder}: an evaluation has no page; its figures are in result.json, its answers beside that")
     return RunFiles(
         folder=folder,
         config=read_object(folder / "config.json"),
-        result=read_object(folder / "result.json"),
+        result=result,
         metrics=_read_lines(folder / "metrics.jsonl"),
         validations=_read_lines(folder / "validations.jsonl"),
         checkpoints=_read_lines(folder / "checkpoints.jsonl"),

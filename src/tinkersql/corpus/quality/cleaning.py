@@ -25,6 +25,11 @@ class Cleaned:
     repaired: int
 
 
+def log_of(out: Path) -> Path:
+    """The log that `clean` writes beside its file."""
+    return out.with_name(f"{out.name}.log.jsonl")
+
+
 def clean(found: Audit, out: Path) -> Cleaned:
     """Write the rows that are left when the wrong ones are dropped or repaired.
 
@@ -34,7 +39,7 @@ def clean(found: Audit, out: Path) -> Cleaned:
 
     Args:
         found: the audit.
-        out: the file to write, which `corpus.writing.check_file` accepts; the log is ``<out>.log.jsonl``.
+        out: the file to write, which `corpus.writing.check_file` accepts, as it must its log (`log_of`).
 
     Raises:
         DataError: no row is left.
@@ -59,7 +64,7 @@ def clean(found: Audit, out: Path) -> Cleaned:
             log.append(_entry(cause, "repaired", {k: before[k] for k in changed}, {k: after[k] for k in changed}))
     if not rows:
         raise DataError(f"no row is left: nothing is written to {out}; see the causes without --clean")
-    log_path = out.with_name(f"{out.name}.log.jsonl")
+    log_path = log_of(out)
     with ExitStack() as stack:
         for path, text in ((log_path, _lines(log)), (out, _array(rows) if out.suffix == ".json" else _lines(rows))):
             stack.enter_context(_replacing(path)).writelines(text)

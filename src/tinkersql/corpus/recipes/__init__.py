@@ -5,7 +5,7 @@ the quotes of its values, where that is the recipe), and none changes what the g
 cannot be read stays as it is.
 """
 
-from tinkersql.corpus.recipes.applying import COMBINATIONS, RECIPES, Enriched, enrich, parse
+from tinkersql.corpus.recipes.applying import COMBINATIONS, NAMES, RECIPES, Enriched, enrich, parse
 from tinkersql.corpus.recipes.recipe import Recipe
 
-__all__ = ["COMBINATIONS", "RECIPES", "Enriched", "Recipe", "enrich", "parse"]
+__all__ = ["COMBINATIONS", "NAMES", "RECIPES", "Enriched", "Recipe", "enrich", "parse"]

@@ -44,6 +44,9 @@ COMBINATIONS: dict[str, str] = {
 }
 """Names that stand for several recipes."""
 
+NAMES = (*RECIPES, *COMBINATIONS)
+"""Whatever ``--recipe`` takes."""
+
 _UNREADABLE = "unreadable"
 _AT_ONCE = 500
 """Rows between two looks at the progress bar."""
@@ -85,13 +88,16 @@ def parse(spec: str) -> tuple[Step, ...]:
     """
     named: dict[str, float] = {}
     combined: dict[str, float] = {}
-    for item in map(str.strip, spec.split(",") if spec.strip() else ()):
+    for item in filter(None, map(str.strip, spec.split(","))):
+        if item not in COMBINATIONS and (several := item.partition("=")[0].strip()) in COMBINATIONS:
+            raise SettingsError(f"--recipe {item}: {several} stands for several recipes and takes no share")
         shares = combined if item in COMBINATIONS else named
+        if item in COMBINATIONS and combined:
+            raise SettingsError(f"--recipe {spec}: give one of {' and '.join(COMBINATIONS)}, which share recipes")
         for part in COMBINATIONS.get(item, item).split(","):
             name, mark, value = (piece.strip() for piece in part.partition("="))
             if name not in RECIPES:
-                known = ", ".join([*RECIPES, *COMBINATIONS])
-                raise SettingsError(f"--recipe {item}: no such recipe; choose from {known}")
+                raise SettingsError(f"--recipe {item}: no such recipe; choose from {', '.join(NAMES)}")
             if name in shares:
                 raise SettingsError(f"--recipe {spec}: {name} is given twice; give each recipe once")
             shares[name] = _share(name, value) if mark else RECIPES[name].share
