@@ -38,7 +38,7 @@ from tinkersql.corpus.traits import cluster_of
 from tinkersql.evaluation import judge, summarise
 from tinkersql.evaluation.methods import PLAIN, Method, Model, attempt
 from tinkersql.evaluation.retrieval import POOL
-from tinkersql.evaluation.statistics import clustered
+from tinkersql.evaluation.statistics import clustered, compare_paired
 from tinkersql.evaluation.suites import suite
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.settings import Settings
@@ -154,12 +154,14 @@ def run_cell(cell: Cell, exam: Exams, backend: Backend, folder: Path, reporter: 
 def summary(outcomes: Sequence[dict[str, Any]], folder: Path) -> dict[str, Any]:
     """Per recipe and rate: each seed's count with its interval, the mean over seeds, and what the answers are like.
 
-    ``folder`` holds the answers, from which each interval learns which questions are about the same tables.
+    ``folder`` holds the answers, from which each interval learns which questions are about the same tables. Each seed
+    is paired with rows as they are, trained as long with the same seed, where that was done.
     """
+    plain = {(o["seed"], o["tokens"]): o["exams"] for o in outcomes if o["recipe"] == "plain"}
     groups: dict[tuple[str, float, int, int], list[dict[str, Any]]] = {}
     for outcome in outcomes:
         groups.setdefault((outcome["recipe"], outcome["rate"], outcome["tokens"], outcome["batch"]), []).append(outcome)
-    return {"recipes": [_group(*key, group, folder) for key, group in groups.items()]}
+    return {"recipes": [_group(*key, group, folder, plain) for key, group in groups.items()]}
 
 
 def _seed(outcome: dict[str, Any], exam: str, folder: Path) -> dict[str, Any]:
@@ -173,7 +175,13 @@ def _seed(outcome: dict[str, Any], exam: str, folder: Path) -> dict[str, Any]:
 
 
 def _group(
-    recipe: str, learning_rate: float, tokens: int, batch: int, group: list[dict[str, Any]], folder: Path
+    recipe: str,
+    learning_rate: float,
+    tokens: int,
+    batch: int,
+    group: list[dict[str, Any]],
+    folder: Path,
+    plain: dict[tuple[int, int], dict[str, Any]],
 ) -> dict[str, Any]:
     names, seeds_given = list(group[0]["exams"]), " ".join(str(o["seed"]) for o in group)
     by_exam: dict[str, Any] = {}
@@ -186,6 +194,11 @@ def _group(
             "seeds": seeds,
             "spurious_conditions": spurious,
             "causes": causes,
+            "against_plain": [
+                asdict(compare_paired(plain[o["seed"], tokens][name]["right"], o["exams"][name]["right"]))
+                for o in group
+                if recipe != "plain" and name in plain.get((o["seed"], tokens), {})
+            ],
         }
     return {
         "recipe": recipe,

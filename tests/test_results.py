@@ -190,6 +190,8 @@ def test_what_retrieval_gains_is_read_from_results() -> None:
     assert f"similar rows in its prompt {retrieval['matches']}:" in readme
     pairs = {(c["a"], c["b"]): c for c in found["comparisons"]}
     text = " ".join(document.split())
+    fixed = result("real-rows")["evaluations"]["base-3-shot"]
+    assert f"three fixed examples bring it to {fixed['matches']} of {fixed['n']}" in text
     trained, on_top = pairs["base-retrieval", "tuned"], pairs["tuned", "tuned-retrieval"]
     assert f"gains {trained['b_only']} questions over it and loses {trained['a_only']}" in text
     assert f"(McNemar p = {trained['p_value']:.0g})" in text
