@@ -18,8 +18,8 @@ from typing import Any
 from figures import rate, write
 from rich.console import Console
 
-from tinkersql.corpus import SPLITS, Corpus, split
-from tinkersql.corpus.reading import read_file
+from tinkersql.console import Silent
+from tinkersql.corpus import SPLITS, load, split
 from tinkersql.corpus.traits import RARE, Names, names_of, table_groups, traits_of
 
 SIZES = (200, 1000)
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
     console = Console(highlight=False)
-    corpus = Corpus(read_file(arguments.data), arguments.data.name, "")
+    corpus = load(str(arguments.data), Silent())
     started = time.process_time()
     traits = traits_of(corpus.examples)
     figures: dict[str, Any] = {

@@ -81,7 +81,7 @@ class Settings:
     steps: int = 0
     minutes: float = 0.0
     epochs: int = 1
-    recipe: str = "full-schemas,value-case,mix-generated=0.5"
+    recipe: str = "value-case,mix-generated=0.5"
     batch_size: int = 4
     learning_rate: float = 2e-3
     schedule: Literal["constant", "linear"] = "linear"
