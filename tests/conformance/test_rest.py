@@ -115,6 +115,7 @@ def test_what_a_client_says_of_its_session_is_kept_over_a_restart(
         service = tinker.ServiceClient(base_url=first.base_url, api_key=first.key, **said)
         session = service.holder.get_session_id()
         service.create_sampling_client(base_model=first.model).result()
+        service.holder.close()  # no more heartbeats, but the session has not ended
     with start_engine(tmp_path / "store") as second:
         rest = tinker.RestClient(base_url=second.base_url, api_key=second.key)
         found = rest.get_session(session).result()

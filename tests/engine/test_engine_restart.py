@@ -137,6 +137,7 @@ def test_a_sampler_of_a_replaced_checkpoint_says_so_after_a_restart(
         tinker.RestClient(base_url=engine.base_url, api_key=engine.key).delete_checkpoint_from_tinker_path(
             path
         ).result()
+        service.holder.close()  # no more heartbeats, but the session has not ended
     with start_engine(store) as engine:
         prompt = {"chunks": [{"tokens": [1], "type": "encoded_text"}]}
         sample = post(engine, "asample", sampling_session_id=sampler, seq_id=0, prompt=prompt)

@@ -45,7 +45,7 @@ OPTIONS: dict[str, Any] = {
     "steps": _option(int, "Training budget in optimizer steps.", "steps"),
     "minutes": _option(float, "Training budget in minutes.", "minutes"),
     "epochs": _option(int, "Passes over the training examples, if no other budget is met before.", "epochs"),
-    "recipe": _option(str, "Changes of the training examples, such as 'value-case,mix-generated' ('' for none; a wrong name lists all)."),
+    "recipe": _option(str, "Changes of training examples, such as 'value-case,mix-generated'; '' for none."),
     "batch_size": _option(int, "Examples per step; rescales the learning rate.", "batch_size"),
     "learning_rate": _option(float, "Adam's rate.", "learning_rate"),
     "schedule": _option(str, "'constant' or 'linear' decay.", "schedule"),
