@@ -128,6 +128,13 @@ def test_what_whole_schemas_for_the_rows_cost_is_read_from_results() -> None:
         for exam in EXAMS[:2]
     )
     assert f"It cost {rows} of 200 rows like those of training and {others} of those on other tables." in text
+    whole_examples, examples = (
+        " and ".join(f"{n:,}" for n in entry["examples"])
+        for recipe in (FIRST_RECIPE, PRESETS["cpu"].recipe)
+        for entry in result("generalisation")["recipes"]
+        if entry["recipe"] == recipe
+    )
+    assert f"paid for with fewer: {whole_examples} examples instead of {examples}." in text
     swallowed, mended = (exams_of(file, FIRST_RECIPE) for file in ("swallowed", "generalisation"))
     before, after = ([e[exam]["seeds"][0]["hits"] for exam in EXAMS[:2]] for e in (swallowed, mended))
     assert f"seed 0, {listed(before)} of 200, where after the repair it is {listed(after)}" in text

@@ -23,7 +23,6 @@ from tinkersql.evaluation import (
     judge,
     memory,
     renamed,
-    require_golds,
     shortcomings,
     summarise,
 )
@@ -63,11 +62,10 @@ def run(
     backends.check(settings)
     check_monitors(settings)
     RunFolder.check(runs, name)
-    suites_of(settings.suites)
+    suites_of(settings.suites)  # an unknown one is refused before the data are read
     facts = _Facts(name, resolved.preset)
     with facts.phase("load data"):
         material = gather(settings, reporter)
-        require_golds(material.split.test)
     facts.data = material.facts
     introduce(resolved, facts.data, reporter)
     folder = RunFolder.create(runs, name)

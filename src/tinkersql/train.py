@@ -10,7 +10,6 @@ from tinkersql import report
 from tinkersql.backend import Backend
 from tinkersql.console import Reporter
 from tinkersql.errors import RunError
-from tinkersql.evaluation import require_golds
 from tinkersql.runs import RunFolder, made, now
 from tinkersql.settings import Resolved
 from tinkersql.tuning import Sitting, Start, begin, check_monitors, gather, introduce
@@ -45,7 +44,6 @@ def train(
     start = Start.of(origin, settings) if settings.start else None
     created, started = now(), time.monotonic()
     material = gather(settings, reporter)
-    require_golds(material.split.test)
     introduce(resolved, material.facts, reporter)
     folder = RunFolder.create(runs, name)
     with folder.locked():

@@ -115,6 +115,11 @@ def test_a_run_folder_that_cannot_be_made(tmp_path, data) -> None:
     assert (tmp_path / "occupied").read_text() == "a file, not a folder"
 
 
+def test_an_unknown_suite_is_refused_before_the_data_are_read(tmp_path) -> None:
+    done = tinkersql("run", "--data", "nowhere.json", "--suites", "nonsense", cwd=tmp_path)
+    assert "suite nonsense: there is no such suite" in refused(done)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -61,6 +61,7 @@ def stats(
     kinds = corpus.count_kinds(loaded.examples)
     if json:
         facts = {"source": loaded.source, "sha256": loaded.sha256, "examples": len(loaded.examples), "kinds": kinds}
+        facts["notes"] = list(loaded.notes)
         print(jsonlib.dumps(facts))
         return
     print(f"{loaded.source}: {len(loaded.examples):,} examples, sha256 {loaded.sha256}")

@@ -47,6 +47,7 @@ def enrich(
             "counts": enriched.counts,
             "unreadable": enriched.unreadable,
             "seed": seed,
+            "notes": list(loaded.notes),
         }
         print(jsonlib.dumps(summary))
         return

@@ -9,6 +9,7 @@ from tinkersql.console import Reporter
 from tinkersql.corpus import Corpus, Example, Split
 from tinkersql.corpus.recipes import Enriched, enrich
 from tinkersql.errors import DataError
+from tinkersql.evaluation import require_golds
 from tinkersql.prompts import Prompts, encode_within
 from tinkersql.settings import Resolved, Settings
 from tinkersql.tuning.plan import most_examples
@@ -80,11 +81,12 @@ def gather(settings: Settings, reporter: Reporter) -> Material:
     """Read the data, split it, hold some out for validation, and let the recipe change what can be trained on.
 
     Raises:
-        DataError: The data cannot be read, or is too small for the split or for validation.
+        DataError: The data cannot be read, is too small for the split or for validation, or no test gold runs.
         SettingsError: The recipe does not suit the data.
     """
     data = corpus.load(settings.data, reporter, settings.map)
     split = corpus.split(data, settings.test_size, settings.seed, settings.split)
+    require_golds(split.test)
     return change(data, *_hold_out(split, settings), settings, reporter)
 
 
